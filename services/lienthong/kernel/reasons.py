@@ -36,6 +36,8 @@ class Reason(StrEnum):
     """The statement was made longer ago than the acceptance window allows."""
     FUTURE = "future"
     """The statement, or its seal, was made later than now."""
+    NO_RECORD = "no_record"
+    """There is no record at this offset: a transaction marker of the writer took it."""
     BAD_ATTACHMENT = "bad_attachment"
     """The contents carried do not match the attachments the statement names."""
     DUPLICATE = "duplicate"

@@ -1,0 +1,5 @@
+"""``python -m lienthong``."""
+
+from lienthong.cli import main
+
+main()

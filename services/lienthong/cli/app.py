@@ -1,0 +1,58 @@
+"""The table of commands. Each module is loaded only when its command is called."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lienthong import __version__
+
+__all__ = ["app"]
+
+_COMMANDS = {
+    "kafka": ("lienthong.cli.kafka", "Start, stop and look at the embedded Kafka."),
+    "directory": ("lienthong.cli.directory", "Agencies and keys: the operator's commands."),
+    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, or all."),
+    "send": ("lienthong.cli.send", "Send files as a document."),
+    "inbox": ("lienthong.cli.inbox", "Receive documents, or list those received."),
+    "status": ("lienthong.cli.status", "How far a document has come."),
+    "audit": ("lienthong.cli.audit", "Verify and replay what the topics hold."),
+    "demo": ("lienthong.cli.demo", "Watch documents travel, from nothing, in one command."),
+}
+
+
+class _Lazy(TyperGroup):
+    """Knows the names of the commands and loads a module when its command is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, text = _COMMANDS[cmd_name]
+        found: Any = importlib.import_module(module).app
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        command.help = command.help or text
+        command.short_help = text
+        return command
+
+
+app = typer.Typer(cls=_Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(help="Lienthong: agencies exchange signed documents over Kafka, delivered once, in order, with proof.")
+def _lienthong(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass

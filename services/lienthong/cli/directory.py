@@ -1,0 +1,265 @@
+"""``lienthong directory …``: the operator's commands."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lienthong.cli.output import JsonOption, console, run, say_json, say_table, told
+from lienthong.cli.reach import resolve_bootstrap
+from lienthong.directory.listing import ListedAgency, read_listing
+from lienthong.directory.operator import Operator, make_trust
+from lienthong.kernel.agency import agency_code
+from lienthong.kernel.clock import now_ms
+from lienthong.kernel.directory import Key
+from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.bus import Bus
+from lienthong.kernel.keys import SigningKey, key_id_of
+from lienthong.kernel.seal import Purpose
+from lienthong.kernel.trust import Trust
+from lienthong.runtime.settings import Settings
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+Bootstrap = Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")]
+Replication = Annotated[int, typer.Option(help="Copies of each partition; 3 where there are three brokers.")]
+
+
+def _settings(bootstrap: str | None) -> Settings:
+    base = Settings()
+    return base.model_copy(update={"bootstrap": resolve_bootstrap(base, bootstrap)})
+
+
+def _operator_key(settings: Settings) -> tuple[Trust, SigningKey]:
+    trust = settings.trust()
+    key = SigningKey.load(settings.home / "keys" / "operator.pem")
+    if key.public_key.hex() != trust.operator_key:
+        raise ValueError(f"the operator's key in {settings.home / 'keys'} is not the one the trust anchor names")
+    return trust, key
+
+
+@app.command()
+def init(
+    origin: Annotated[str, typer.Option(help="Name of the backbone; part of every signature.")] = "lienthong.local",
+    lanes: Annotated[int | None, typer.Option(min=2, max=64, help="Number of lanes, fixed for ever; lane 0 is express. Default 2.")] = None,
+    replication: Replication = 1,
+    bootstrap: Bootstrap = None,
+    json: JsonOption = False,
+) -> None:
+    """Make the operator's key and trust anchor, create the topics, register the notary. Safe to repeat."""
+    with told():
+        settings = _settings(bootstrap)
+        trust, key = make_trust(settings.home, origin)
+        notary_file = settings.home / "keys" / "notary.pem"
+        if not notary_file.exists():
+            SigningKey.generate().save(notary_file)
+        notary = SigningKey.load(notary_file)
+
+        async def work() -> list[str]:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                created = await operator.provision(lanes=lanes, replication=replication)
+                code = agency_code(settings.backbone)
+                backbone = ListedAgency(code, "", f"Trục liên thông {origin}", None, True)
+                await operator.add_agencies([backbone], replication=replication)
+                if notary.key_id not in {key_id_of(one.public_key) for one in operator.directory.keys()}:
+                    await operator.add_key(code, notary.public_key, purpose=Purpose.RECEIPT)
+                return created
+
+        created = run(work())
+        if json:
+            say_json({"origin": origin, "home": str(settings.home), "topics_created": created})
+        else:
+            console.print(f"Backbone [bold]{origin}[/bold] is ready; {len(created)} topics were created.")
+            console.print(f"Give agencies [bold]{settings.home / 'trust.json'}[/bold]: it is what they pin.")
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns code,code_qcvn102,name,parent,connected.")],
+    make_keys: Annotated[
+        bool, typer.Option("--make-keys", help="Also make a signing key here for each connected agency that has none.")
+    ] = False,
+    replication: Replication = 1,
+    bootstrap: Bootstrap = None,
+    json: JsonOption = False,
+) -> None:
+    """Add or change agencies from a list, and create the topics of those that are connected."""
+    with told():
+        listed = read_listing(file)
+        settings = _settings(bootstrap)
+        trust, key = _operator_key(settings)
+
+        async def work() -> tuple[int, int]:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                changed = await operator.add_agencies(listed, replication=replication)
+                owners = {one.agency for one in operator.directory.keys()}
+                new = []
+                for one in listed:
+                    if make_keys and one.connected and one.code not in owners:
+                        path = settings.home / "agencies" / one.code / "signing.pem"
+                        if not path.exists():
+                            SigningKey.generate().save(path)
+                        new.append((str(one.code), SigningKey.load(path).public_key))
+                await operator.add_keys(new)
+                return len(changed), len(new)
+
+        changed, keys = run(work())
+        if json:
+            say_json({"listed": len(listed), "changed": changed, "keys_made": keys})
+        else:
+            console.print(f"{len(listed)} agencies listed, {changed} new or changed, {keys} keys made.")
+
+
+@app.command()
+def show(
+    code: Annotated[str | None, typer.Argument(help="One agency; all if none is named.")] = None,
+    bootstrap: Bootstrap = None,
+    json: JsonOption = False,
+) -> None:
+    """Show agencies and keys, verified with the pinned operator key."""
+    with told():
+        settings = _settings(bootstrap)
+        trust = settings.trust()
+
+        async def work() -> DirectoryReader:
+            async with Bus.connect(settings.kafka(), "lt-show") as bus:
+                reader = DirectoryReader(bus, trust)
+                await reader.load()
+                return reader
+
+        directory = run(work()).directory
+        if code is not None and directory.agency(code) is None:
+            raise ValueError(f"agency {code} is not in the directory")
+        agencies = [one for one in directory.agencies() if code in (None, one.code)]
+        keys: dict[str, list[Key]] = {}
+        for key in directory.keys():
+            keys.setdefault(key.agency, []).append(key)
+        if json:
+            say_json(
+                [
+                    {
+                        **agency._asdict(),
+                        "keys": [
+                            {"id": key_id_of(key.public_key).hex(), **key._asdict(), "public_key": key.public_key.hex()}
+                            for key in keys.get(agency.code, [])
+                        ],
+                    }
+                    for agency in agencies
+                ]
+            )
+            return
+        say_table(
+            f"Directory of {trust.origin}",
+            ("code", "QCVN 102", "name", "parent", "connected", "keys"),
+            (
+                (
+                    one.code, one.code_qcvn102, one.name, one.parent,
+                    "yes" if one.connected_from is not None else "no",
+                    "\n".join(_key_line(key) for key in keys.get(one.code, [])),
+                )
+                for one in agencies
+            ),
+        )  # fmt: skip
+
+
+def _key_line(key: Key) -> str:
+    state = "" if key.revoked_from is None else f" revoked from {_text(key.revoked_from)}"
+    return f"{key_id_of(key.public_key).hex()[:16]} {key.purpose}{state}"
+
+
+def _text(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="seconds")
+
+
+@app.command(name="add-agency")
+def add_agency(
+    code: Annotated[str, typer.Argument(help="Code in the form of Decision 20/2020, as in H37.DN.001.")],
+    name: Annotated[str, typer.Option(help="Name of the agency.")],
+    parent: Annotated[str | None, typer.Option(help="Code of the agency above it.")] = None,
+    code_qcvn102: Annotated[str, typer.Option(help="Code in the form of QCVN 102.")] = "",
+    connected: Annotated[bool, typer.Option("--connected", help="It gets topics of its own.")] = False,
+    replication: Replication = 1,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Add one agency, or change it."""
+    with told():
+        listed = ListedAgency(
+            agency_code(code), code_qcvn102, name, agency_code(parent) if parent else None, connected
+        )
+        settings = _settings(bootstrap)
+        trust, key = _operator_key(settings)
+
+        async def work() -> int:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                return len(await operator.add_agencies([listed], replication=replication))
+
+        console.print(f"Agency {code} is {'recorded' if run(work()) else 'recorded already, nothing changed'}.")
+
+
+@app.command(name="add-key")
+def add_key(
+    code: Annotated[str, typer.Argument(help="The agency that owns the key.")],
+    public_key: Annotated[
+        str | None, typer.Option(help="Raw Ed25519 public key in hex; without it a key is made here.")
+    ] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Make an agency's public key known; without --public-key a key is made in the home folder."""
+    with told():
+        settings = _settings(bootstrap)
+        trust, key = _operator_key(settings)
+        path = settings.home / "agencies" / agency_code(code) / "signing.pem"
+        if public_key is None:
+            if not path.exists():
+                SigningKey.generate().save(path)
+            raw = SigningKey.load(path).public_key
+        else:
+            raw = _public_key(public_key)
+
+        async def work() -> Key:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                if key_id_of(raw) in {key_id_of(one.public_key) for one in operator.directory.keys()}:
+                    raise ValueError(f"key {key_id_of(raw).hex()} is in the directory already")
+                return await operator.add_key(agency_code(code), raw)
+
+        run(work())
+        console.print(f"Key {key_id_of(raw).hex()} of {code} is recorded.")
+
+
+def _public_key(text: str) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError as error:
+        raise ValueError(f"--public-key: not hex: {error}") from error
+    if len(raw) != 32:  # noqa: PLR2004 - Ed25519
+        raise ValueError(f"--public-key: {len(raw)} bytes, an Ed25519 public key has 32")
+    return raw
+
+
+@app.command(name="revoke-key")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="The key's id in hex, or how it begins.")],
+    since: Annotated[
+        datetime | None, typer.Option(help="From when on it is not trusted (UTC); default from now.")
+    ] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Withdraw trust in a key from a time on. What was accepted before that time stays verified."""
+    with told():
+        settings = _settings(bootstrap)
+        trust, key = _operator_key(settings)
+        revoked_from = int(since.replace(tzinfo=UTC).timestamp() * 1000) if since else now_ms()
+
+        async def work() -> str:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                ids = [key_id_of(one.public_key) for one in operator.directory.keys()]
+                matches = [one for one in ids if one.hex().startswith(key_id.lower())]
+                if len(matches) != 1:
+                    raise ValueError(f"{len(matches)} keys in the directory begin with {key_id}; name exactly one")
+                await operator.revoke_key(matches[0], revoked_from)
+                return matches[0].hex()
+
+        console.print(f"Key {run(work())} is not trusted from {_text(revoked_from)} on.")

@@ -1,0 +1,105 @@
+"""How commands speak: tables and plain sentences for people, JSON for programs, exit codes for both."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lienthong.kernel.errors import InvariantError, LienthongError, RejectedError, UnavailableError
+
+__all__ = ["Exit", "JsonOption", "console", "run", "say_json", "say_table", "told"]
+
+_Result = TypeVar("_Result")
+
+console = Console()
+_errors = Console(stderr=True)
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    """Something was wrong with what was asked for, or an unexpected error."""
+    USAGE = 2
+    """The command's words are off."""
+    UNAVAILABLE = 3
+    """Kafka, or another party, does not answer; trying again later may help."""
+    REJECTED = 4
+    """The backbone rejects it, and will again."""
+    INVARIANT = 5
+    """A promise of the backbone does not hold: an audit found damage, or a gap was met."""
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def run(action: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(action)
+    return uvloop.run(action)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn errors into one plain sentence on standard error and the exit code that fits."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BaseExceptionGroup as group:
+        _fail(_first(group))
+    except (LienthongError, ValueError, OSError) as error:
+        _fail(error)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that tells most: the first of ours, or the first at all."""
+    leaves: list[BaseException] = []
+    waiting: list[BaseException] = [group]
+    while waiting:
+        error = waiting.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            waiting.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return next((leaf for leaf in leaves if isinstance(leaf, LienthongError)), leaves[0])
+
+
+def _fail(error: BaseException) -> None:
+    if not isinstance(error, LienthongError | ValueError | OSError):
+        raise error
+    codes = {UnavailableError: Exit.UNAVAILABLE, RejectedError: Exit.REJECTED, InvariantError: Exit.INVARIANT}
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.FAILED)
+    _errors.print(f"[red]error:[/red] {_plain(error)}", markup=True, highlight=False, soft_wrap=True)
+    raise typer.Exit(code) from error
+
+
+def _plain(error: BaseException) -> str:
+    return str(error).replace("[", r"\[")
+
+
+def say_json(value: object) -> None:
+    """One JSON value on one line of standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)

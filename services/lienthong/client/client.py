@@ -1,0 +1,295 @@
+"""The client: what an agency's developer holds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+from lienthong.client.documents import Document, File, Progress, State
+from lienthong.client.receiving import Delivery, Receiver
+from lienthong.client.sending import Identity, Sender
+from lienthong.client.store import Outgoing, Store
+from lienthong.kernel.bus import Bus, KafkaSettings
+from lienthong.kernel.clock import Clock, now_ms
+from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.envelope import envelope_id
+from lienthong.kernel.errors import RejectedError, UnavailableError
+from lienthong.kernel.judge import Judge
+from lienthong.kernel.keys import SigningKey
+from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
+from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_INLINE_BYTES
+from lienthong.kernel.reasons import Reason
+from lienthong.kernel.statement import Kind, attachment_of, encode_statement, make_statement
+from lienthong.kernel.topics import LEDGER, inbox, outbox
+from lienthong.kernel.trust import Trust
+from lienthong.runtime.settings import Settings
+
+__all__ = ["Client", "connect"]
+
+_DRAIN_SECONDS = 10.0
+_ORDINARY_WAIT_MS = 25
+_REACHED = {
+    State.ACCEPTED: {State.ACCEPTED, State.ARRIVED, State.ACKNOWLEDGED},
+    State.ARRIVED: {State.ARRIVED, State.ACKNOWLEDGED},
+    State.ACKNOWLEDGED: {State.ACKNOWLEDGED},
+}
+
+
+@asynccontextmanager
+async def connect(agency: str, settings: Settings | None = None) -> "AsyncIterator[Client]":
+    """Connect as an agency whose key and store lie in ``<home>/agencies/<code>``.
+
+    Args:
+        agency: the agency's code.
+        settings: where things are; by default from the environment (``LIENTHONG_…``).
+
+    Raises:
+        ValueError: there is no key or no trust anchor.
+        UnavailableError: Kafka does not answer.
+        RejectedError: the directory does not know the agency as connected.
+    """
+    settings = settings or Settings()
+    folder = settings.home / "agencies" / agency
+    async with Client.open(
+        agency, SigningKey.load(folder / "signing.pem"), settings.trust(), settings.kafka(), folder / "store.sqlite"
+    ) as client:
+        yield client
+
+
+class Client:
+    """One agency's connection: sends from a durable outbox, receives in sequence. Use `connect` or `open`."""
+
+    def __init__(
+        self,
+        agency: str,
+        judge: Judge,
+        sender: Sender,
+        receiver: Receiver,
+        store: Store,
+        thread: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self.agency = agency
+        self._judge = judge
+        self._sender = sender
+        self._receiver = receiver
+        self._store = store
+        self._thread = thread
+        self._clock = clock
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        agency: str,
+        key: SigningKey,
+        trust: Trust,
+        kafka: KafkaSettings,
+        store: Path,
+        clock: Clock = now_ms,
+    ) -> AsyncIterator[Self]:
+        """Connect for the time of a context.
+
+        At its end what was settled is said and what was handed over is sent, within ten seconds; the
+        rest stays in the store and goes out next time.
+
+        Args:
+            agency: the agency's code.
+            key: its signing key, one that the directory names.
+            trust: the pinned trust anchor.
+            kafka: how to reach Kafka.
+            store: the SQLite file; made if there is none.
+            clock: time, milliseconds since 1970 UTC.
+
+        Raises:
+            UnavailableError: Kafka does not answer, or holds no backbone.
+            RejectedError: the directory does not know the agency as connected, or the key as its own.
+        """
+        async with Bus.connect(kafka, agency) as bus:
+            follower = DirectoryReader(bus, trust)
+            directory = await follower.load()
+            lanes = await bus.lanes(LEDGER)
+            known = await bus.partition_counts([outbox(agency), inbox(agency)])
+            if directory.route(agency, clock(), directory.known_at) != agency or len(known) < 2:  # noqa: PLR2004
+                raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
+            directory.key(key.key_id).check(clock(), directory.known_at)
+            thread = ThreadPoolExecutor(1, thread_name_prefix=f"store-{agency}")
+            loop = asyncio.get_running_loop()
+            database = await loop.run_in_executor(thread, Store, store)
+            try:
+                judge = Judge(directory, lanes)
+                sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
+                receiver = Receiver(bus, agency, judge, database, thread, clock, sender.queue)
+                client = cls(agency, judge, sender, receiver, database, thread, clock)
+                async with client._running(follower, lanes):
+                    yield client
+            finally:
+                await loop.run_in_executor(thread, database.close)
+                thread.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def _running(self, follower: DirectoryReader, lanes: int) -> AsyncIterator[None]:
+        pulling, settling, sending = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        ordinary = [lane for lane in range(lanes) if lane != EXPRESS_LANE]
+        sender, receiver = self._sender, self._receiver
+        async with asyncio.TaskGroup() as tasks:
+            reading = [
+                tasks.create_task(follower.follow(pulling)),
+                tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, max_wait_ms=500, parts=2)),
+                tasks.create_task(receiver.pull(ordinary, pulling, max_wait_ms=_ORDINARY_WAIT_MS, parts=2)),
+                tasks.create_task(self._queue_pending()),
+            ]
+            storing = [
+                tasks.create_task(receiver.settle(settling)),
+                tasks.create_task(sender.store_handed(settling)),
+            ]
+            pumping = [
+                tasks.create_task(sender.pump(sending, express=True)),
+                tasks.create_task(sender.pump(sending, express=False)),
+            ]
+            try:
+                yield
+            finally:
+                # Settled documents become acknowledgements, and these are sent, before the connection goes.
+                try:
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        settling.set()
+                        receiver.wake()
+                        sender.wake()
+                        await asyncio.wait(storing)
+                        sending.set()
+                        sender.wake()
+                        await asyncio.wait(pumping)
+                except TimeoutError:
+                    pass
+                pulling.set()
+                receiver.wake()
+                for task in (*storing, *pumping, *reading):
+                    task.cancel()
+
+    async def _queue_pending(self) -> None:
+        """What an earlier run left goes out once the receipts that wait for us have been read."""
+        try:
+            async with asyncio.timeout(5.0):
+                await self._receiver.caught_up.wait()
+        except TimeoutError:
+            pass
+        await self._sender.queue_pending()
+
+    async def send(self, document: Document, *files: File, again: str = "") -> bytes:
+        """Hand a document over: when this returns it is on disk and will be sent, crash or not.
+
+        The same document with the same files is handed over once: a second call returns the first
+        id and sends nothing. Waits while too much is unsent.
+
+        Args:
+            document: what is said, and to whom.
+            files: attachments; together at most `MAX_INLINE_BYTES`.
+            again: any text that tells two equal documents apart, if both are meant.
+
+        Returns:
+            The envelope id, 32 bytes.
+
+        Raises:
+            RejectedError: it would be rejected: an unknown recipient, too many or too large files.
+            UnavailableError: the outbox cannot be written.
+        """
+        directory = self._judge.directory
+        now = self._clock()
+        routes = {directory.route(code, now, directory.known_at): code for code in document.recipients}
+        if None in routes:
+            raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"recipient {routes[None]!r} is not in the directory")
+        size = sum(len(file.content) for file in files)
+        if size > MAX_INLINE_BYTES or len(files) > MAX_ATTACHMENTS:
+            raise RejectedError(
+                Reason.OVERSIZE,
+                f"{len(files)} files with {size} bytes; at most {MAX_ATTACHMENTS} files with {MAX_INLINE_BYTES}"
+                " bytes travel with a document",
+            )
+        attachments = [attachment_of(file.name, file.media_type, file.content) for file in files]
+        thread = new_thread(express=document.priority >= EXPRESS_PRIORITY)
+        statement = make_statement(
+            sender=self.agency,
+            recipients=list(document.recipients),
+            thread=thread,
+            created=now,
+            priority=document.priority,
+            kind=Kind.DOCUMENT,
+            body=document.to_body(),
+            attachments=attachments,
+        )
+        try:
+            data = encode_statement(statement)
+            unsalted = encode_statement(statement._replace(salt=bytes(16), thread=bytes(16), created=0))
+        except ValueError as error:
+            raise RejectedError(Reason.OVERSIZE, str(error)) from error
+        return await self._sender.hand_over(
+            Outgoing(
+                envelope_id(data),
+                sha256(unsalted + again.encode()).digest(),
+                Kind.DOCUMENT,
+                lane_of(thread, self._judge.lanes),
+                data,
+                [file.content for file in files],
+                now,
+                len(routes),
+            )
+        )
+
+    async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
+        """Hand over several documents with one wait for the disk; otherwise as `send`."""
+        async with asyncio.TaskGroup() as tasks:
+            handing = [tasks.create_task(self.send(document, *files)) for document, files in documents]
+        return [task.result() for task in handing]
+
+    async def progress(self, envelope_id: bytes) -> Progress | None:
+        """How far something that was sent has come; None if nothing was sent under this id."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.progress, envelope_id)
+
+    async def wait(self, envelope_id: bytes, state: State | str, *, timeout_seconds: float = 30.0) -> Progress:
+        """Wait until a document has come as far as a state: accepted, arrived or acknowledged.
+
+        Raises:
+            RejectedError: the backbone rejected it.
+            UnavailableError: it did not come so far in time; it is not lost, ask again later.
+            ValueError: nothing was sent under this id.
+        """
+        wanted = _REACHED[State(state)]
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while True:
+                    progress = await self.progress(envelope_id)
+                    if progress is None:
+                        raise ValueError(f"nothing was sent under id {envelope_id.hex()}")
+                    if progress.state in wanted:
+                        return progress
+                    if progress.state is State.REJECTED:
+                        raise RejectedError(Reason(progress.reason), f"document {envelope_id.hex()} was rejected")
+                    if progress.renewed_as is not None:
+                        envelope_id = progress.renewed_as
+                        continue
+                    await self._receiver.next_change()
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"document {envelope_id.hex()} is not {State(state).value} after {timeout_seconds:.0f} s"
+            ) from error
+
+    def receive(self) -> AsyncIterator[Delivery]:
+        """Documents for this agency, verified, each lane in sequence; goes on where the last run stopped.
+
+        A document is settled when it is acknowledged, or when the next one is asked for, which
+        acknowledges that it arrived (01). What was handed to the caller and not settled before a
+        crash comes again with `redelivered` set. Use one iteration at a time.
+
+        Raises:
+            InvariantError: a sequence number is missing: something was removed from the inbox.
+        """
+        return self._receiver.receive()
+
+    @property
+    def refused(self) -> int:
+        """Records of the inbox that were not believed or not for this agency; they are never handed over."""
+        return self._receiver.refused

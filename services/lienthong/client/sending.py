@@ -1,0 +1,212 @@
+"""Sending: what is handed over is stored at once, sealed in batches, and appended until Kafka has it."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from lienthong.client.store import Outgoing, Store
+from lienthong.kernel.bus import Bus, Publisher, Row
+from lienthong.kernel.clock import Clock
+from lienthong.kernel.envelope import encode_envelope, envelope_id
+from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.keys import SigningKey
+from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS
+from lienthong.kernel.seal import Purpose, seal_batch
+from lienthong.kernel.statement import decode_statement, encode_statement
+from lienthong.kernel.topics import Partition, outbox
+
+__all__ = ["Identity", "Sender"]
+
+_log = logging.getLogger(__name__)
+_BATCH_STATEMENTS = 500
+_BATCH_BYTES = 4_194_304
+_COLLECT_SECONDS = 0.004
+"""How long ordinary statements wait for company under one seal."""
+_UNSENT_BYTES = 67_108_864
+_UNSENT_STATEMENTS = 20_000
+_RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
+"""A statement older than this is signed anew rather than sent: it might expire on its way."""
+
+
+class Identity(NamedTuple):
+    """Who sends: code, key, and the backbone the seals are for."""
+
+    agency: str
+    key: SigningKey
+    origin: str
+
+
+class Sender:
+    """The way out: outbox, seal, out topic.
+
+    Args:
+        store: the agency's file.
+        thread: the one thread that may touch the store.
+    """
+
+    def __init__(self, bus: Bus, identity: Identity, store: Store, thread: Executor, clock: Clock) -> None:
+        self._bus = bus
+        self._identity = identity
+        self._store = store
+        self._thread = thread
+        self._clock = clock
+        self._handing: list[tuple[Outgoing, asyncio.Future[bytes]]] = []
+        self._handing_any = asyncio.Event()
+        self._queues: dict[bool, deque[Outgoing]] = {True: deque(), False: deque()}
+        self._queued = {True: asyncio.Event(), False: asyncio.Event()}
+        self._known: set[bytes] = set()
+        self._unsent = 0
+        self._unsent_bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self.sent = 0
+        """Statements appended to the out topic by this object."""
+
+    async def hand_over(self, outgoing: Outgoing) -> bytes:
+        """Store a statement in the outbox and queue it; returns when it is on disk.
+
+        Waits while too much is unsent, so that a slow Kafka slows the caller and does not fill memory.
+
+        Returns:
+            The id under which it is known: its own, or that of an earlier hand-over of the same content.
+        """
+        while not self._room.is_set():
+            await self._room.wait()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._count(outgoing, 1)
+        self._handing.append((outgoing, future))
+        self._handing_any.set()
+        return await future
+
+    async def store_handed(self, stopping: asyncio.Event) -> None:
+        """Store what is handed over, all that waits in one transaction; runs until stopping and empty."""
+        loop = asyncio.get_running_loop()
+        while not (stopping.is_set() and not self._handing):
+            await self._handing_any.wait()
+            self._handing_any.clear()
+            handing, self._handing = self._handing, []
+            if not handing:
+                continue
+            try:
+                ids = await loop.run_in_executor(self._thread, self._store.add, [one for one, _ in handing])
+            except Exception as error:  # noqa: BLE001 - the callers are told, each by its future
+                for one, future in handing:
+                    self._count(one, -1)
+                    if not future.done():
+                        future.set_exception(UnavailableError(f"the outbox cannot be written: {error}"))
+                continue
+            fresh = []
+            for (one, future), known_as in zip(handing, ids, strict=True):
+                if known_as == one.id:
+                    fresh.append(one)
+                else:
+                    self._count(one, -1)
+                if not future.done():
+                    future.set_result(known_as)
+            self.queue(fresh, counted=True)
+
+    def wake(self) -> None:
+        """Let the tasks look whether they are to stop."""
+        self._handing_any.set()
+        for event in self._queued.values():
+            event.set()
+
+    def queue(self, outgoing: Sequence[Outgoing], *, counted: bool = False) -> None:
+        """Queue statements that are in the store, unless they are queued already."""
+        for one in outgoing:
+            if one.id in self._known:
+                if counted:
+                    self._count(one, -1)
+                continue
+            self._known.add(one.id)
+            if not counted:
+                self._count(one, 1)
+            express = one.lane == EXPRESS_LANE
+            self._queues[express].append(one)
+            self._queued[express].set()
+
+    async def queue_pending(self) -> None:
+        """Queue what an earlier run left without a receipt; what is too old is signed anew."""
+        loop = asyncio.get_running_loop()
+        for one in await loop.run_in_executor(self._thread, self._store.pending):
+            if self._clock() - one.handed_over_at < _RENEWAL_MS:
+                self.queue([one])
+                continue
+            statement = decode_statement(one.statement)._replace(created=self._clock())
+            data = encode_statement(statement)
+            new = one._replace(id=envelope_id(data), statement=data, handed_over_at=self._clock())
+            await loop.run_in_executor(self._thread, self._store.renew, one.id, new)
+            self.queue([new])
+
+    def _count(self, one: Outgoing, sign: int) -> None:
+        self._unsent += sign
+        self._unsent_bytes += sign * (len(one.statement) + sum(map(len, one.contents)))
+        if self._unsent_bytes > _UNSENT_BYTES or self._unsent > _UNSENT_STATEMENTS:
+            self._room.clear()
+        else:
+            self._room.set()
+
+    async def pump(self, stopping: asyncio.Event, *, express: bool) -> None:
+        """Seal and append what is queued, until stopping and empty; waits out a Kafka that does not answer."""
+        queue, queued = self._queues[express], self._queued[express]
+        pause = 0.2
+        while True:
+            if not queue:
+                queued.clear()
+                if stopping.is_set():
+                    return
+                await queued.wait()
+                continue
+            try:
+                async with self._bus.publisher() as publisher:
+                    await publisher.know([outbox(self._identity.agency)])
+                    pause = 0.2
+                    while queue:
+                        await self._send_some(queue, publisher, express=express)
+                        if not queue and not stopping.is_set():
+                            queued.clear()
+                            await queued.wait()
+            except UnavailableError as error:
+                if stopping.is_set():
+                    return
+                _log.warning("sending waits: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 5.0)
+
+    async def _send_some(self, queue: deque[Outgoing], publisher: Publisher, *, express: bool) -> None:
+        if not express and len(queue) < _BATCH_STATEMENTS:
+            await asyncio.sleep(_COLLECT_SECONDS)
+        batch: list[Outgoing] = []
+        size = 0
+        for one in queue:
+            size += len(one.statement) + sum(map(len, one.contents))
+            if batch and (len(batch) >= _BATCH_STATEMENTS or size > _BATCH_BYTES):
+                break
+            batch.append(one)
+        await publisher.append(self._seal(batch))
+        for one in batch:
+            queue.popleft()
+            self._known.discard(one.id)
+            self._count(one, -1)
+        self.sent += len(batch)
+
+    def _seal(self, batch: Sequence[Outgoing]) -> dict[Partition, list[Row]]:
+        agency, key, origin = self._identity
+        seals = seal_batch(
+            [one.id for one in batch],
+            key=key,
+            origin=origin,
+            sender=agency,
+            purpose=Purpose.EXCHANGE,
+            signed_at=self._clock(),
+        )
+        topic = outbox(agency)
+        rows: dict[Partition, list[Row]] = {}
+        for one, seal in zip(batch, seals, strict=True):
+            value = encode_envelope(one.statement, one.contents, seal)
+            rows.setdefault(Partition(topic, one.lane), []).append(Row(value))
+        return rows

@@ -1,0 +1,336 @@
+"""The client's memory: one SQLite file with the outbox, the inbox and the cursors of an agency.
+
+Every change is one transaction, on disk before the caller is told. Documents taken from the inbox
+topic and the cursor move together; a settled document and the acknowledgement that settles it move
+together. Several processes of one agency may use the file at once: the comparison of sequence
+numbers within the transaction makes two readers harmless.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lienthong.client.documents import Progress, State
+from lienthong.kernel.errors import InvariantError, UnavailableError
+from lienthong.kernel.fold import Order, compare
+
+__all__ = ["Answer", "Arrival", "Outgoing", "ReceiptLine", "Round", "Store"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    content_key BLOB UNIQUE,
+    kind TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    statement BLOB,
+    contents BLOB,
+    handed_over_at INTEGER NOT NULL,
+    expected INTEGER NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,
+    position INTEGER,
+    reason TEXT NOT NULL DEFAULT '',
+    renewed_as BLOB
+);
+CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (number) WHERE state = 0;
+CREATE TABLE IF NOT EXISTS answer (
+    document BLOB NOT NULL,
+    agency TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (document, agency, status)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS inbox (
+    lane INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    thread BLOB NOT NULL,
+    priority INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    judged_at INTEGER NOT NULL,
+    handed INTEGER NOT NULL,
+    status TEXT,
+    value BLOB,
+    PRIMARY KEY (lane, sequence)
+);
+CREATE INDEX IF NOT EXISTS inbox_id ON inbox (id);
+CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (lane, sequence) WHERE status IS NULL;
+CREATE TABLE IF NOT EXISTS cursor (
+    lane INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    next_offset INTEGER NOT NULL
+);
+"""
+_PENDING, _ACCEPTED, _REJECTED, _RENEWED = range(4)
+_STATES = {_PENDING: State.HANDED_OVER, _ACCEPTED: State.ACCEPTED, _REJECTED: State.REJECTED, _RENEWED: State.RENEWED}
+_BUSY_SECONDS = 30.0
+
+
+class Outgoing(NamedTuple):
+    """A statement in the outbox. `content_key` tells a repeated hand-over; None: never a repeat."""
+
+    id: bytes
+    content_key: bytes | None
+    kind: str
+    lane: int
+    statement: bytes
+    contents: Sequence[bytes]
+    handed_over_at: int
+    expected: int
+    """Number of recipients whose acknowledgement is expected."""
+
+
+class Arrival(NamedTuple):
+    """A document in the inbox."""
+
+    lane: int
+    sequence: int
+    id: bytes
+    sender: str
+    thread: bytes
+    priority: int
+    subject: str
+    position: int
+    judged_at: int
+    handed: bool
+    value: bytes
+
+
+class Answer(NamedTuple):
+    """A recipient's acknowledgement of one of our documents."""
+
+    document: bytes
+    agency: str
+    status: str
+    reason: str
+    created: int
+
+
+class ReceiptLine(NamedTuple):
+    """The backbone's verdict on one of our envelopes; empty reason: accepted."""
+
+    id: bytes
+    reason: str
+    position: int
+
+
+class Round(NamedTuple):
+    """What one read of the inbox topic brought, and the cursors after it: lane to (sequence, next offset)."""
+
+    first: dict[int, int]
+    """Sequence number of the first record of each lane."""
+    cursors: dict[int, tuple[int, int]]
+    arrivals: list[Arrival]
+    answers: list[Answer]
+    receipts: list[ReceiptLine]
+
+
+class Store:
+    """The SQLite file of one agency. Not for concurrent threads; every method is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._sql = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+            self._sql.execute("PRAGMA journal_mode = WAL")
+            self._sql.execute("PRAGMA synchronous = FULL")
+            self._sql.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise UnavailableError(f"cannot open the client's store {path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._sql.close()
+
+    def add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
+        """Put statements into the outbox; what is there already, by content, is not put in again.
+
+        Returns:
+            The id under which each is known, in order: its own, or that of the earlier hand-over.
+        """
+        with self._sql as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            return self._add(outgoing)
+
+    def _add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
+        ids = []
+        for one in outgoing:
+            added = self._sql.execute(
+                "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, expected)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (one.id, one.content_key, one.kind, one.lane, one.statement, _pack(one.contents),
+                 one.handed_over_at, one.expected),
+            ).rowcount  # fmt: skip
+            if added or one.content_key is None:
+                ids.append(one.id)
+            else:
+                row = self._sql.execute("SELECT id FROM outbox WHERE content_key = ?", (one.content_key,)).fetchone()
+                ids.append(row[0])
+        return ids
+
+    def pending(self) -> list[Outgoing]:
+        """What was handed over and has no receipt yet, in order."""
+        rows = self._sql.execute(
+            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, expected"
+            " FROM outbox WHERE state = 0 ORDER BY number"
+        )
+        return [Outgoing(*row[:5], _unpack(row[5]), *row[6:]) for row in rows]
+
+    def renew(self, old: bytes, new: Outgoing) -> None:
+        """Put a statement that was signed anew in the place of one that expired unsent."""
+        with self._sql as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            sql.execute(
+                "UPDATE outbox SET state = ?, renewed_as = ?, content_key = NULL, statement = NULL, contents = NULL"
+                " WHERE id = ?",
+                (_RENEWED, new.id, old),
+            )
+            self._add([new])
+
+    def take(self, round_: Round) -> bool:
+        """Store what was read, with the cursors.
+
+        Returns:
+            False when another process of this agency has taken some of it already; then nothing is
+            stored and the caller reads on from `cursors`.
+
+        Raises:
+            InvariantError: a sequence number is missing.
+        """
+        with self._sql as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            cursors = self.cursors()
+            for lane, first in round_.first.items():
+                last = cursors.get(lane, (0, 0))[0]
+                order = compare(last, first)
+                if order is Order.GAP:
+                    raise InvariantError(
+                        f"lane {lane} of the inbox goes from sequence {last} to {first}: {first - last - 1} are missing"
+                    )
+                if order is Order.REPEAT:
+                    return False
+            sql.executemany(
+                "INSERT INTO inbox (lane, sequence, id, sender, thread, priority, subject, position, judged_at,"
+                " handed, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                round_.arrivals,
+            )
+            sql.executemany(
+                "INSERT INTO answer (document, agency, status, reason, created) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                round_.answers,
+            )
+            sql.executemany(
+                "UPDATE outbox SET state = ?, position = ?, reason = ?, statement = NULL, contents = NULL"
+                " WHERE id = ? AND state = 0",
+                [self._verdict(line) for line in round_.receipts],
+            )
+            sql.executemany(
+                "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
+                " ON CONFLICT (lane) DO UPDATE SET sequence = excluded.sequence, next_offset = excluded.next_offset",
+                [(lane, sequence, offset) for lane, (sequence, offset) in round_.cursors.items()],
+            )
+            return True
+
+    @staticmethod
+    def _verdict(line: ReceiptLine) -> tuple[int, int, str, bytes]:
+        # A duplicate is one that was accepted before: its receipt names the entry that counts.
+        accepted = line.reason in ("", "duplicate")
+        return (_ACCEPTED if accepted else _REJECTED, line.position, "" if accepted else line.reason, line.id)
+
+    def cursors(self) -> dict[int, tuple[int, int]]:
+        """Last sequence number taken and next offset, by lane."""
+        rows = self._sql.execute("SELECT lane, sequence, next_offset FROM cursor")
+        return {lane: (sequence, offset) for lane, sequence, offset in rows}
+
+    def waiting(self, limit: int, after: dict[int, int]) -> list[Arrival]:
+        """Documents that wait to be settled, lane by lane in sequence, those after a number by lane only.
+
+        They are marked as handed over to the caller.
+        """
+        found: list[Arrival] = []
+        with self._sql as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            lanes = [row[0] for row in sql.execute("SELECT lane FROM cursor ORDER BY lane")]
+            for lane in lanes:
+                rows = sql.execute(
+                    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
+                    " FROM inbox WHERE status IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                    (lane, after.get(lane, 0), limit),
+                )
+                found.extend(Arrival(*row[:9], bool(row[9]), row[10]) for row in rows)
+            sql.executemany(
+                "UPDATE inbox SET handed = 1 WHERE lane = ? AND sequence = ?",
+                [(one.lane, one.sequence) for one in found],
+            )
+        return found
+
+    def settle(self, settled: Iterable[tuple[str, int, int]], acknowledgements: Sequence[Outgoing]) -> None:
+        """Documents of the inbox are done with, and this is said of them.
+
+        Args:
+            settled: status, lane and sequence number of each.
+            acknowledgements: what goes into the outbox with it.
+        """
+        with self._sql as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            sql.executemany("UPDATE inbox SET status = ?, value = NULL WHERE lane = ? AND sequence = ?", settled)
+            self._add(acknowledgements)
+
+    def arrived(self, envelope_id: bytes) -> Arrival | None:
+        """A document of the inbox, settled or not; a settled one has no value any more."""
+        row = self._sql.execute(
+            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
+            " FROM inbox WHERE id = ?",
+            (envelope_id,),
+        ).fetchone()
+        return Arrival(*row[:9], bool(row[9]), row[10] or b"") if row else None
+
+    def listing(self, limit: int) -> list[tuple[Arrival, str | None]]:
+        """The newest documents of the inbox with the status they were settled with, newest first."""
+        rows = self._sql.execute(
+            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value, status"
+            " FROM inbox ORDER BY judged_at DESC LIMIT ?",
+            (limit,),
+        )
+        return [(Arrival(*row[:9], bool(row[9]), row[10] or b""), row[11]) for row in rows]
+
+    def progress(self, envelope_id: bytes) -> Progress | None:
+        """What is known of something that was handed over; None if nothing was under this id."""
+        row = self._sql.execute(
+            "SELECT handed_over_at, lane, state, position, reason, renewed_as, expected FROM outbox WHERE id = ?",
+            (envelope_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        handed_over_at, lane, state, position, reason, renewed_as, expected = row
+        newest: dict[str, str] = {}
+        for agency, status in self._sql.execute(
+            "SELECT agency, status FROM answer WHERE document = ? ORDER BY created, status", (envelope_id,)
+        ):
+            newest[agency] = status
+        reached = _STATES[state]
+        if newest and state != _REJECTED and len(newest) >= expected:
+            further = all(status != "01" for status in newest.values())
+            reached = State.ACKNOWLEDGED if further else State.ARRIVED
+        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as)
+
+
+def _pack(contents: Sequence[bytes]) -> bytes | None:
+    """Contents as one value: each with its length before it, 4 bytes, big-endian."""
+    return b"".join(len(one).to_bytes(4, "big") + one for one in contents) if contents else None
+
+
+def _unpack(packed: bytes | None) -> list[bytes]:
+    contents = []
+    at = 0
+    while packed and at < len(packed):
+        end = at + 4 + int.from_bytes(packed[at : at + 4], "big")
+        contents.append(packed[at + 4 : end])
+        at = end
+    return contents

@@ -1,0 +1,139 @@
+"""The operator at work: holds the operator's key, reads the directory, appends to it, creates topics."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from lienthong.directory.listing import ListedAgency
+from lienthong.directory.provisioning import provision
+from lienthong.directory.records import agencies_of, key_of, revoked, sign_records
+from lienthong.kernel.agency import AgencyCode
+from lienthong.kernel.bus import Bus, KafkaSettings
+from lienthong.kernel.clock import Clock, now_ms
+from lienthong.kernel.directory import Agency, Directory, Key
+from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.keys import SigningKey
+from lienthong.kernel.seal import Purpose
+from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition
+from lienthong.kernel.trust import Trust
+
+__all__ = ["Operator", "make_trust"]
+
+_PARTITION = Partition(DIRECTORY, 0)
+
+
+def make_trust(home: Path, origin: str) -> tuple[Trust, SigningKey]:
+    """The operator's key and the trust anchor under ``home``; made if there are none.
+
+    Raises:
+        ValueError: they are there and do not belong together, or name another backbone.
+    """
+    key_file, trust_file = home / "keys" / "operator.pem", home / "trust.json"
+    if not key_file.exists() and not trust_file.exists():
+        SigningKey.generate().save(key_file)
+    key = SigningKey.load(key_file)
+    trust = Trust(origin=origin, operator_key=key.public_key.hex())
+    if not trust_file.exists():
+        trust.save(trust_file)
+    elif Trust.load(trust_file) != trust:
+        raise ValueError(f"{trust_file} names another backbone or another operator's key than {key_file}")
+    return trust, key
+
+
+class Operator:
+    """A connection with the operator's key. Use `open`."""
+
+    def __init__(self, bus: Bus, trust: Trust, key: SigningKey, clock: Clock) -> None:
+        self._bus = bus
+        self._trust = trust
+        self._key = key
+        self._clock = clock
+        self.directory = Directory(trust)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, kafka: KafkaSettings, trust: Trust, key: SigningKey, clock: Clock = now_ms
+    ) -> AsyncIterator[Self]:
+        """Connect for the time of a context.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        async with Bus.connect(kafka, "lt-operator") as bus:
+            operator = cls(bus, trust, key, clock)
+            if await bus.lanes(DIRECTORY):
+                operator.directory = await DirectoryReader(bus, trust).load()
+            yield operator
+
+    async def provision(self, *, lanes: int | None = None, replication: int = 1) -> list[str]:
+        """Create the topics that are missing; the number of lanes is fixed by the first time.
+
+        Raises:
+            ValueError: another number of lanes is asked for than the backbone has.
+        """
+        existing = await self._bus.lanes(LEDGER)
+        if existing and lanes is not None and lanes != existing:
+            raise ValueError(f"the backbone has {existing} lanes; their number cannot be changed to {lanes}")
+        return await provision(
+            self._bus,
+            lanes=existing or lanes or 2,
+            replication=replication,
+            connected=self.directory.connected(),
+        )
+
+    async def add_agencies(self, listed: Sequence[ListedAgency], *, replication: int = 1) -> list[Agency]:
+        """Add or change agencies, and create the topics of those that are connected.
+
+        Topics come first: whoever reads of an agency in the directory finds them there.
+
+        Returns:
+            The agencies that are new or changed.
+        """
+        changed = agencies_of(listed, self.directory, self._clock())
+        lanes = await self._bus.lanes(LEDGER)
+        connected = [*self.directory.connected(), *(one.code for one in changed if one.connected_from is not None)]
+        await provision(self._bus, lanes=lanes or 2, replication=replication, connected=dict.fromkeys(connected))
+        await self._record(changed)
+        return changed
+
+    async def add_key(
+        self, agency: AgencyCode, public_key: bytes, *, purpose: str = Purpose.EXCHANGE, valid_until: int | None = None
+    ) -> Key:
+        """Make a public key (32 bytes) known as an agency's, from now on.
+
+        Raises:
+            ValueError: the agency is not in the directory.
+        """
+        if self.directory.agency(agency) is None:
+            raise ValueError(f"agency {agency} is not in the directory: add it first")
+        key = key_of(agency, public_key, purpose, self._clock(), valid_until)
+        await self._record([key])
+        return key
+
+    async def add_keys(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        """Make public keys of several agencies known at once."""
+        now = self._clock()
+        await self._record([key_of(agency, public_key, Purpose.EXCHANGE, now) for agency, public_key in keys])
+
+    async def revoke_key(self, key_id: bytes, revoked_from: int | None = None) -> Key:
+        """Withdraw trust in a key from a time on, by default from now.
+
+        Raises:
+            RejectedError: the key is not known, or revoked already.
+        """
+        now = self._clock()
+        key = revoked(self.directory.key(key_id), now if revoked_from is None else revoked_from, now)
+        await self._record([key])
+        return key
+
+    async def _record(self, facts: Sequence[Agency | Key]) -> None:
+        if not facts:
+            return
+        rows = sign_records(facts, self._key, self._trust.origin, self._clock())
+        for row in rows:
+            if row.value is not None:
+                self.directory.apply(row.value)
+        async with self._bus.publisher() as publisher:
+            await publisher.append({_PARTITION: rows})

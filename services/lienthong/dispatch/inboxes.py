@@ -1,0 +1,93 @@
+"""Numbering of inboxes, pure: which records an entry becomes, given what each inbox already holds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lienthong.kernel.bus import Appended, Row
+from lienthong.kernel.ledger import Delivery, Record, is_genesis, read_delivery, write_delivery
+from lienthong.kernel.topics import Partition, inbox
+from lienthong.runtime.ledger_follower import Taken
+
+__all__ = ["Inbox", "Inboxes", "inbox_state"]
+
+
+@dataclass(slots=True)
+class Inbox:
+    """One inbox partition: last sequence number, ledger position it stands for, and where the log ends."""
+
+    sequence: int = 0
+    position: int = -1
+    end: int = 0
+
+
+def inbox_state(end: int, records: Iterable[Record]) -> Inbox:
+    """State of an inbox partition from its last records.
+
+    A dispatcher that was paused and woke beside its successor may have written old numbers after
+    newer ones; the highest number is the one that counts.
+    """
+    state = Inbox(end=end)
+    for record in records:
+        if not is_genesis(record):
+            delivery = read_delivery(record)
+            if delivery.sequence > state.sequence:
+                state.sequence, state.position = delivery.sequence, delivery.position
+    return state
+
+
+class Inboxes:
+    """All inbox partitions dispatch writes to."""
+
+    def __init__(self) -> None:
+        self._states: dict[Partition, Inbox] = {}
+
+    def __contains__(self, partition: Partition) -> bool:
+        return partition in self._states
+
+    def set(self, states: Mapping[Partition, Inbox]) -> None:
+        """Take what was read of the topics."""
+        self._states.update(states)
+
+    def number(self, taken: Sequence[Taken]) -> dict[Partition, list[Row]]:
+        """Rows to append for entries that count, each inbox in ledger order; numbers go on without a gap.
+
+        An entry that an inbox already holds, by its position, is left out.
+        """
+        rows: dict[Partition, list[Row]] = {}
+        for lane, record, entry, _ in taken:
+            identity, kind = entry.id, entry.kind
+            if identity is None or kind is None:
+                continue
+            for agency in entry.routes:
+                partition = Partition(inbox(agency), lane)
+                state = self._states[partition]
+                if entry.position <= state.position:
+                    continue
+                state.sequence += 1
+                state.position = entry.position
+                delivery = Delivery(state.sequence, entry.position, entry.judged_at, identity, kind)
+                rows.setdefault(partition, []).append(Row(record.value, write_delivery(delivery)))
+        return rows
+
+    def written(self, rows: Mapping[Partition, Sequence[Row]], appended: Mapping[Partition, Appended]) -> list[Partition]:
+        """Note what was appended.
+
+        Returns:
+            Partitions into which somebody else has written as well, whose state must be read again.
+        """
+        disturbed = []
+        for partition, offsets in appended.items():
+            state = self._states[partition]
+            if offsets.first != state.end or offsets.last != state.end + len(rows[partition]) - 1:
+                disturbed.append(partition)
+            state.end = offsets.last + 1
+        return disturbed
+
+    def ahead_of(self, partition: Partition, read: Inbox) -> bool:
+        """Whether our numbers are at least as new as those read; otherwise take those read."""
+        state = self._states[partition]
+        state.end = read.end
+        if read.sequence > state.sequence:
+            state.sequence, state.position = read.sequence, read.position
+            return False
+        return True

@@ -1,0 +1,94 @@
+"""A node's folder of records: made ready ("formatted") once, by Kafka's own tool."""
+
+import base64
+import shutil
+import subprocess
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from lienthong.embedded.deadline import Deadline
+from lienthong.embedded.java import Java
+from lienthong.embedded.jvm import program_environment, storage_command
+from lienthong.embedded.properties import NodeSettings
+from lienthong.kernel.errors import InvariantError, UnavailableError
+
+__all__ = ["cluster_id", "format_storage"]
+
+_META = "meta.properties"
+
+
+def cluster_id(data: Path) -> str | None:
+    """Return the name of the cluster that a folder of records belongs to; `None` when it is not there.
+
+    Raises:
+        InvariantError: the folder holds something, but not what Kafka wrote when it was formatted.
+    """
+    try:
+        text = (data / _META).read_text(encoding="latin-1")
+    except (FileNotFoundError, NotADirectoryError):
+        if data.exists():
+            raise InvariantError(
+                f"The folder {data} is not one of Kafka's, or was damaged: {_META} is missing from it. "
+                "Put it back, or move the folder away to start with an empty one."
+            ) from None
+        return None
+    for line in text.splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "cluster.id":
+            return value.strip()
+    raise InvariantError(f"The file {data / _META} names no cluster. Put the folder back as it was.")
+
+
+def format_storage(
+    java: Java, jars: Sequence[Path], settings: NodeSettings, *, config: Path, deadline: Deadline
+) -> str:
+    """Make the folder of records of a new cluster of one node, and return the cluster's name.
+
+    The folder appears at its place when it is complete: a killed attempt leaves nothing that counts.
+
+    Args:
+        java: what runs the tool.
+        jars: Kafka's.
+        settings: the node; its folder must not exist.
+        config: a file to write the tool's configuration to.
+        deadline: until when it must be done.
+
+    Raises:
+        UnavailableError: the tool failed, or was not done by the deadline.
+    """
+    chosen = _random_id()
+    unfinished = settings.data.with_name(f"{settings.data.name}.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    config.write_text(settings.render(data=unfinished), encoding="ascii")
+    command = storage_command(java, jars, "format", "-t", chosen, "-c", str(config), "--standalone")
+    try:
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=deadline.remaining_seconds,
+            check=False,
+            env=program_environment(),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(
+            "Kafka's storage could not be made ready in time. Try again when the machine is less busy."
+        ) from error
+    except OSError as error:
+        raise UnavailableError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
+    if answer.returncode != 0:
+        said = " ".join((answer.stderr.strip() or answer.stdout.strip()).split())[-400:]
+        raise UnavailableError(f"Kafka's storage in {settings.data} could not be made ready: {said}")
+    unfinished.replace(settings.data)
+    return chosen
+
+
+def _random_id() -> str:
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # As Kafka does: a name with a dash in front would be taken for an option.
+        if not text.startswith("-"):
+            return text

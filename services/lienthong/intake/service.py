@@ -1,0 +1,176 @@
+"""The shell around intake: reads rounds, appends them, commits; express on connections of its own."""
+
+import asyncio
+
+import structlog
+
+from lienthong.intake.metrics import IntakeMetrics
+from lienthong.intake.rounds import Round, judge_round
+from lienthong.kernel.bus import Bus, Publisher, Reader
+from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.errors import InvariantError, UnavailableError
+from lienthong.kernel.judge import Judge
+from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
+from lienthong.runtime.context import Context
+from lienthong.runtime.metrics import KafkaMetrics
+from lienthong.runtime.session import keep_running, lane_count
+
+__all__ = ["serve"]
+
+_log = structlog.get_logger(__name__)
+_GROUP = "lt.intake"
+_ROUND_RECORDS = 1_000
+_COMMIT_SECONDS = 0.25
+_GENERATION_CHECK_SECONDS = 15.0
+
+
+async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
+    """Run intake until stopping.
+
+    Raises:
+        InvariantError: an out topic was truncated or made again while it was read.
+    """
+    async with Bus.connect(context.settings.kafka(), "lt-intake") as bus:
+        follower = DirectoryReader(bus, context.trust)
+        directory = await follower.load()
+        lanes = await lane_count(bus)
+        judge = Judge(directory, lanes)
+        metrics = IntakeMetrics.register(context.registry, judge.roots)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follower.follow(stopping))
+            for name, some in context.lane_groups(lanes).items():
+                part = _Part(bus, judge, some, context, metrics, kafka, f"intake/{name}")
+                tasks.create_task(keep_running(part, context, kafka, stopping))
+
+
+class _Part:
+    """Some lanes, read together."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        judge: Judge,
+        lanes: list[int],
+        context: Context,
+        metrics: IntakeMetrics,
+        kafka: KafkaMetrics,
+        name: str,
+    ) -> None:
+        self.name = name
+        self._bus = bus
+        self._judge = judge
+        self._lanes = lanes
+        self._context = context
+        self._metrics = metrics
+        self._kafka = kafka
+        self._positions: dict[Partition, int] = {}
+        self._committed: dict[Partition, int] = {}
+        self._generations: dict[str, str] = {}
+        self._connected: set[str] = set()
+
+    async def session(self, stopping: asyncio.Event) -> None:
+        """From connecting until stopping, or until Kafka fails."""
+        self._positions, self._committed, self._generations, self._connected = {}, {}, {}, set()
+        express = self._lanes == [EXPRESS_LANE]
+        settings = self._context.settings
+        reader = self._bus.reader(
+            group=_GROUP,
+            min_bytes=1 if express else 262_144,
+            max_wait_ms=500 if express else settings.ordinary_wait_ms,
+        )
+        async with (
+            reader,
+            self._bus.publisher() as ledger,
+            self._bus.publisher("-quarantine", quarantine=True) as quarantine,
+        ):
+            await ledger.know([LEDGER])
+            await quarantine.know([QUARANTINE])
+            await self._follow_directory(reader)
+            self._context.health.ready(self.name)
+            _log.info("ready", part=self.name, lanes=self._lanes, agencies=len(self._connected))
+            loop = asyncio.get_running_loop()
+            committed_at = checked_at = loop.time()
+            while not stopping.is_set():
+                records = await reader.take(0.25, _ROUND_RECORDS)
+                if records:
+                    done = judge_round(
+                        records,
+                        positions=self._positions,
+                        generations=self._generations,
+                        judge=self._judge,
+                        at=self._context.clock(),
+                    )
+                    await self._append(done, ledger, quarantine)
+                now = loop.time()
+                if now - committed_at >= _COMMIT_SECONDS:
+                    await self._commit(reader)
+                    committed_at = now
+                if now - checked_at >= _GENERATION_CHECK_SECONDS:
+                    await self._check_generations()
+                    checked_at = now
+                if self._judge.directory.connected_count != len(self._connected):
+                    await self._follow_directory(reader)
+            await self._commit(reader)
+
+    async def _append(self, done: Round, ledger: Publisher, quarantine: Publisher) -> None:
+        if done.quarantine:
+            # Before the ledger, so that whatever the ledger calls rejected can be looked at.
+            await quarantine.append(done.quarantine)
+        appended = await ledger.append(done.ledger)
+        self._positions.update(done.positions)
+        for (agency, kind), count in done.accepted.items():
+            self._metrics.accepted.labels(agency, kind).inc(count)
+        for (agency, reason), count in done.rejected.items():
+            self._metrics.rejected.labels(agency, reason).inc(count)
+            _log.warning("rejected", part=self.name, agency=agency, reason=reason, count=count)
+        for agency, size in done.received_bytes.items():
+            self._metrics.received_bytes.labels(agency).inc(size)
+        for partition, offsets in appended.items():
+            self._kafka.position.labels("intake", partition.number).set(offsets.last + 1)
+
+    async def _commit(self, reader: Reader) -> None:
+        changed = {one: offset for one, offset in self._positions.items() if self._committed.get(one) != offset}
+        if changed:
+            await reader.commit(changed)
+            self._committed.update(changed)
+        self._kafka.last_progress.labels(self.name).set_to_current_time()
+        for lane in self._lanes:
+            lag = sum(reader.lag(one) for one in self._positions if one.number == lane)
+            self._kafka.lag.labels("intake", lane).set(lag)
+
+    async def _follow_directory(self, reader: Reader) -> None:
+        """Begin to read the out topics of agencies that were connected since the last look."""
+        connected = self._judge.directory.connected()
+        topics = [outbox(agency) for agency in connected]
+        existing = await self._bus.generations(topics)
+        new = [topic for topic in topics if topic in existing and topic not in self._generations]
+        missing = [topic for topic in topics if topic not in existing]
+        if missing:
+            _log.warning("topics_missing", part=self.name, topics=missing[:10], count=len(missing))
+        partitions = [Partition(topic, lane) for topic in new for lane in self._lanes]
+        if partitions:
+            await reader.assign({**self._positions, **dict.fromkeys(partitions, 0)})
+            begins = await reader.begins(partitions)
+            ends = await reader.ends(partitions)
+            committed = await reader.committed(partitions)
+            for one in partitions:
+                start = committed.get(one, begins[one])
+                if start > ends[one] or start < begins[one]:
+                    raise InvariantError(
+                        f"{one.topic} lane {one.number} was read up to offset {start} but now goes from"
+                        f" {begins[one]} to {ends[one]}: it was truncated or made again"
+                    )
+                self._positions[one] = start
+                self._committed[one] = committed.get(one, -1)
+            reader.seek(self._positions)
+        self._generations.update({topic: existing[topic] for topic in new})
+        if not missing:
+            self._connected = set(connected)
+
+    async def _check_generations(self) -> None:
+        """A topic deleted and made again must stop us: its offsets would look like repeats."""
+        now = await self._bus.generations(list(self._generations))
+        for topic, generation in self._generations.items():
+            if now.get(topic) != generation:
+                raise InvariantError(f"{topic} was deleted or made again while it was read")

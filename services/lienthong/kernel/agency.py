@@ -1,0 +1,42 @@
+"""Agency codes (Decision 20/2020) and their older form (QCVN 102)."""
+
+import re
+from typing import NewType
+
+from lienthong.kernel.limits import MAX_CODE_CHARACTERS
+
+__all__ = ["AgencyCode", "agency_code", "from_qcvn102"]
+
+AgencyCode = NewType("AgencyCode", str)
+"""Highest level first, groups of digits and capital letters with dots between: ``H37.DN.001``."""
+
+_CODE = re.compile(r"[A-Z0-9]+(\.[A-Z0-9]+)*")
+_QCVN102 = re.compile(r"[0-9]+(\.[0-9]+)*\.[A-Z][0-9]{2}")
+
+
+def agency_code(text: str) -> AgencyCode:
+    """Check the form of a code.
+
+    Raises:
+        ValueError: it is not one; the text says what is wrong.
+    """
+    if len(text) > MAX_CODE_CHARACTERS:
+        raise ValueError(f"agency code {text[:MAX_CODE_CHARACTERS]!r}… has more than {MAX_CODE_CHARACTERS} characters")
+    if not _CODE.fullmatch(text):
+        raise ValueError(f"agency code {text!r} is not groups of A-Z and 0-9 with dots between, as in H37.DN.001")
+    return AgencyCode(text)
+
+
+def from_qcvn102(text: str) -> AgencyCode:
+    """Code in the older form, lowest level first, to the newer one: ``000.00.13.H53`` is ``H53.13``.
+
+    Groups of zeros stand for levels that are not used and are dropped. Codes with letter groups have
+    no older form; the directory's table decides for those.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    if not _QCVN102.fullmatch(text):
+        raise ValueError(f"{text!r} is not a code in the form of QCVN 102, as in 000.00.00.G22")
+    groups = [group for group in reversed(text.split(".")) if group.strip("0")]
+    return agency_code(".".join(groups))

@@ -1,0 +1,182 @@
+"""A Kafka cluster: makes readers and publishers, knows topics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Self, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from lienthong.kernel.bus.publisher import Publisher
+from lienthong.kernel.bus.reader import Reader
+from lienthong.kernel.bus.settings import KafkaSettings
+from lienthong.kernel.bus.topic_ids import TopicIdsRequest
+from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
+from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.ledger import Record
+from lienthong.kernel.topics import Partition, TopicSettings
+
+__all__ = ["Bus"]
+
+_Result = TypeVar("_Result")
+_BATCH_BYTES = 1_000_000
+"""Below the topics' max.message.bytes of 1 MiB: one refused batch would wedge the producer."""
+_QUARANTINE_BATCH_BYTES = 2_000_000
+
+
+class Bus:
+    """A Kafka cluster: makes readers and publishers, knows topics."""
+
+    def __init__(self, settings: KafkaSettings, name: str) -> None:
+        self.settings = settings
+        self._name = name
+        self._admin: AIOKafkaAdminClient | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: KafkaSettings, name: str) -> AsyncIterator[Self]:
+        """Connect for the time of a context.
+
+        Args:
+            settings: where and how.
+            name: client id, seen in the brokers' logs.
+
+        Raises:
+            UnavailableError: no broker answers.
+        """
+        bus = cls(settings, name)
+        await bus._open_admin()
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+    async def _open_admin(self) -> AIOKafkaAdminClient:
+        admin = AIOKafkaAdminClient(**self.settings.client_options(self._name))
+        try:
+            await self._reach(admin.start())
+        except BaseException:
+            await within(CLOSE_SECONDS, admin.close())
+            raise
+        self._admin = admin
+        return admin
+
+    async def close(self) -> None:
+        """Close the connection; never waits longer than a few seconds."""
+        if self._admin is not None:
+            await within(CLOSE_SECONDS, self._admin.close())
+            self._admin = None
+
+    async def _reach(self, action: Awaitable[_Result]) -> _Result:
+        return await translated(action, self.settings.timeout_seconds, f"Kafka at {self.settings.bootstrap}")
+
+    async def _client(self) -> AIOKafkaAdminClient:
+        return self._admin or await self._open_admin()
+
+    async def lanes(self, topic: str) -> int:
+        """Number of partitions of a topic; 0 if there is no such topic."""
+        return (await self.partition_counts([topic])).get(topic, 0)
+
+    async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """Number of partitions of each of the topics that exist."""
+        admin = await self._client()
+        names = list(topics)
+        answer = await self._reach(admin.describe_topics(names)) if names else []
+        return {one["topic"]: len(one["partitions"]) for one in answer if one["error_code"] == 0}
+
+    async def topic_names(self) -> set[str]:
+        """Names of all topics we may see."""
+        return set(await self._reach((await self._client()).list_topics()))
+
+    async def generations(self, topics: Sequence[str]) -> dict[str, str]:
+        """The id Kafka gave each topic when it was created (KIP-516), in hex; 32 characters.
+
+        A topic deleted and made again has another one. Topics that do not exist are left out.
+        """
+        admin = await self._client()
+        node = admin._client.get_random_node()  # noqa: SLF001 - the admin client has no public way to send
+        request = TopicIdsRequest(list(topics))
+        answer = await self._reach(admin._client.send(node, request))  # noqa: SLF001
+        return {name: topic_id.hex() for error, name, topic_id, *_ in answer.topics if error == 0}
+
+    async def create_topics(self, topics: Sequence[TopicSettings], *, replication: int) -> list[str]:
+        """Create the topics that do not exist yet, with their explicit settings.
+
+        Returns:
+            Names of those created now.
+        """
+        admin = await self._client()
+        existing = await self.topic_names()
+        missing = [topic for topic in topics if topic.name not in existing]
+        if not missing:
+            return []
+        answer = await self._reach(
+            admin.create_topics(
+                [
+                    NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.configuration)
+                    for topic in missing
+                ]
+            )
+        )
+        created = []
+        for name, code, message, *_ in answer.topic_errors:
+            if code == 0:
+                created.append(name)
+            elif code != TopicAlreadyExistsError.errno:
+                raise UnavailableError(f"Kafka refused to create topic {name}: {message or for_code(code).__name__}")
+        return created
+
+    async def delete_topics(self, topics: Sequence[str]) -> None:
+        """Delete topics. For tests and for administrators who mean it."""
+        await self._reach((await self._client()).delete_topics(list(topics)))
+
+    def publisher(self, name: str = "", *, quarantine: bool = False) -> "Publisher":
+        """A publisher of its own connection. Open it with ``async with``."""
+        size = _QUARANTINE_BATCH_BYTES if quarantine else _BATCH_BYTES
+        return Publisher(self.settings, f"{self._name}{name}", size)
+
+    def reader(
+        self, *, group: str | None = None, min_bytes: int = 1, max_wait_ms: int = 100, fetch_bytes: int = 8_388_608
+    ) -> "Reader":
+        """A reader of its own connection. Open it with ``async with``, then `Reader.assign`.
+
+        Args:
+            group: under which name it commits; None if it never does.
+            min_bytes: a fetch waits until there is this much, or
+            max_wait_ms: until this time has passed.
+            fetch_bytes: most bytes of one fetch.
+        """
+        options = self.settings.client_options(self._name)
+        return Reader(self.settings, options, group, min_bytes, max_wait_ms, fetch_bytes)
+
+    async def scan(
+        self, ranges: Mapping[Partition, tuple[int, int]], *, max_records: int = 2_000
+    ) -> AsyncIterator[Sequence[Record]]:
+        """Read each partition from a first offset up to, not including, an end; one partition a time each.
+
+        Raises:
+            UnavailableError: nothing came for the settings' time-out.
+            InvariantError: an offset asked for is not in the log any more.
+        """
+        left = {partition: span for partition, span in ranges.items() if span[0] < span[1]}
+        if not left:
+            return
+        async with self.reader() as reader:
+            await reader.assign({partition: first for partition, (first, _) in left.items()})
+            quiet_since = asyncio.get_running_loop().time()
+            while left:
+                rounds = await reader.take(0.25, max_records)
+                for partition, records in rounds.items():
+                    if partition in left:
+                        end = left[partition][1]
+                        yield [record for record in records if record.offset < end]
+                for partition in list(left):
+                    if await reader.position(partition) >= left[partition][1]:
+                        del left[partition]
+                        reader.pause(partition)
+                now = asyncio.get_running_loop().time()
+                if rounds:
+                    quiet_since = now
+                elif now - quiet_since > self.settings.timeout_seconds:
+                    raise UnavailableError(f"no record of {sorted(left)[0]} came for {now - quiet_since:.0f} s")

@@ -1,0 +1,144 @@
+"""Reads partitions that it is told to, from offsets that it is told; commits only when asked."""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from lienthong.kernel.bus.settings import KafkaSettings
+from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, unavailable, within
+from lienthong.kernel.errors import InvariantError
+from lienthong.kernel.ledger import Record
+from lienthong.kernel.topics import Partition
+
+__all__ = ["Reader"]
+
+_Result = TypeVar("_Result")
+
+
+class Reader:
+    """Reads partitions that it is told to, from offsets that it is told; commits only when asked."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        options: dict[str, Any],
+        group: str | None,
+        min_bytes: int,
+        max_wait_ms: int,
+        fetch_bytes: int,
+    ) -> None:
+        self._settings = settings
+        self._consumer = AIOKafkaConsumer(
+            **options,
+            group_id=group,
+            enable_auto_commit=False,
+            # Where to begin is always said; a position outside the log is an alarm, not a default.
+            auto_offset_reset="none",
+            # There are no transactions here, and an open one of somebody else must not freeze a reader.
+            isolation_level="read_uncommitted",
+            fetch_min_bytes=min_bytes,
+            fetch_max_wait_ms=max_wait_ms,
+            fetch_max_bytes=fetch_bytes,
+            max_partition_fetch_bytes=2_097_152,
+            check_crcs=True,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._reach(self._consumer.start())
+        except BaseException:
+            await within(CLOSE_SECONDS, self._consumer.stop())
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await within(CLOSE_SECONDS, self._consumer.stop())
+
+    async def _reach(self, action: Awaitable[_Result]) -> _Result:
+        return await translated(action, self._settings.timeout_seconds, f"Kafka at {self._settings.bootstrap}")
+
+    async def assign(self, positions: Mapping[Partition, int]) -> None:
+        """Read these partitions, each from its offset, and no others."""
+        self._consumer.assign([TopicPartition(*partition) for partition in positions])
+        for partition, offset in positions.items():
+            self._consumer.seek(TopicPartition(*partition), offset)
+
+    async def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Offsets committed under this reader's group; partitions without one are left out."""
+        found = {}
+        for partition in partitions:
+            offset = await self._reach(self._consumer.committed(TopicPartition(*partition)))
+            if offset is not None:
+                found[partition] = cast("int", offset)
+        return found
+
+    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """First offset in the log of each partition."""
+        answer = await self._reach(self._consumer.beginning_offsets([TopicPartition(*one) for one in partitions]))
+        return {Partition(*partition): offset for partition, offset in answer.items()}
+
+    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Offset that the next record of each partition will get."""
+        answer = await self._reach(self._consumer.end_offsets([TopicPartition(*one) for one in partitions]))
+        return {Partition(*partition): offset for partition, offset in answer.items()}
+
+    async def offsets_at(self, moments: Mapping[Partition, int]) -> dict[Partition, int | None]:
+        """First offset of each partition appended at or after a time in milliseconds; None if there is none."""
+        answer = await self._reach(
+            self._consumer.offsets_for_times({TopicPartition(*one): moment for one, moment in moments.items()})
+        )
+        return {Partition(*one): found.offset if found else None for one, found in answer.items()}
+
+    async def position(self, partition: Partition) -> int:
+        """Offset that will be read next."""
+        return cast("int", await self._reach(self._consumer.position(TopicPartition(*partition))))
+
+    def lag(self, partition: Partition) -> int:
+        """Records between the position and the end of the log, as far as the last fetch told."""
+        tp = TopicPartition(*partition)
+        state = self._consumer._subscription.subscription  # noqa: SLF001 - `position` would wait
+        position = state.assignment.state_value(tp)._position if state else None  # noqa: SLF001
+        end = self._consumer.highwater(tp)
+        return max(0, end - position) if end is not None and position is not None else 0
+
+    def pause(self, partition: Partition) -> None:
+        """Fetch no more of a partition."""
+        self._consumer.pause(TopicPartition(*partition))
+
+    def seek(self, positions: Mapping[Partition, int]) -> None:
+        """Read on from these offsets."""
+        for partition, offset in positions.items():
+            self._consumer.seek(TopicPartition(*partition), offset)
+
+    async def take(self, timeout_seconds: float, max_records: int) -> dict[Partition, list[Record]]:
+        """What has arrived, in order within a partition; empty when nothing came in time.
+
+        Raises:
+            InvariantError: a position lies outside the log: the topic was truncated or made again.
+            UnavailableError: Kafka answers with an error that waiting may heal.
+        """
+        try:
+            rounds = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        except OffsetOutOfRangeError as error:
+            lost = {f"{tp.topic} lane {tp.partition}": offset for tp, offset in error.args[0].items()}
+            raise InvariantError(
+                f"the log does not hold the next offset any more: {lost}; it was truncated or made again"
+            ) from error
+        except KafkaError as error:
+            raise unavailable(error, f"Kafka at {self._settings.bootstrap}") from error
+        return {Partition(*partition): records for partition, records in rounds.items()}
+
+    async def commit(self, positions: Mapping[Partition, int]) -> None:
+        """Store the offset to be read next of each partition under this reader's group.
+
+        Raises:
+            UnavailableError: no answer in time; whether it was stored is unknown.
+        """
+        await self._reach(
+            self._consumer.commit({TopicPartition(*partition): offset for partition, offset in positions.items()})
+        )

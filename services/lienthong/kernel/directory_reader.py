@@ -1,0 +1,76 @@
+"""Loads the directory from its topic and keeps following it. Whoever judges, routes or reads needs one."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from lienthong.kernel.bus import Bus, Reader
+from lienthong.kernel.directory import Directory
+from lienthong.kernel.errors import RejectedError, UnavailableError
+from lienthong.kernel.ledger import Record, is_genesis
+from lienthong.kernel.reasons import Reason
+from lienthong.kernel.topics import DIRECTORY, Partition
+from lienthong.kernel.trust import Trust
+
+__all__ = ["DirectoryReader"]
+
+_log = logging.getLogger(__name__)
+_PARTITION = Partition(DIRECTORY, 0)
+
+
+class DirectoryReader:
+    """Owns a `Directory` and feeds it. Records the operator did not sign are counted and left out."""
+
+    def __init__(self, bus: Bus, trust: Trust) -> None:
+        self.directory = Directory(trust)
+        self.refused = 0
+        """Records that were not believed."""
+        self._bus = bus
+        self._next = 0
+
+    async def load(self) -> Directory:
+        """Read the whole directory once.
+
+        Raises:
+            UnavailableError: Kafka does not answer, or there is no directory on it.
+        """
+        if not await self._bus.lanes(DIRECTORY):
+            raise UnavailableError(
+                f"there is no directory on Kafka at {self._bus.settings.bootstrap}: run `lienthong directory init`"
+            )
+        async with self._bus.reader() as reader:
+            self._next = (await reader.begins([_PARTITION]))[_PARTITION]
+            end = (await reader.ends([_PARTITION]))[_PARTITION]
+        async for records in self._bus.scan({_PARTITION: (self._next, end)}):
+            self._apply(records)
+        self._next = end
+        return self.directory
+
+    async def follow(self, stopping: asyncio.Event) -> None:
+        """Apply what the operator adds, until stopping; waits out a Kafka that does not answer."""
+        while not stopping.is_set():
+            try:
+                async with self._bus.reader() as reader:
+                    await reader.assign({_PARTITION: self._next})
+                    await self._follow(reader, stopping)
+            except UnavailableError as error:
+                _log.warning("directory: %s", error)
+                await asyncio.sleep(1.0)
+
+    async def _follow(self, reader: Reader, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            for records in (await reader.take(0.5, 1_000)).values():
+                self._apply(records)
+                self._next = records[-1].offset + 1
+
+    def _apply(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if is_genesis(record):
+                continue
+            try:
+                if record.value is None:
+                    raise RejectedError(Reason.MALFORMED, "a directory record has no value")
+                self.directory.apply(record.value)
+            except RejectedError as error:
+                self.refused += 1
+                _log.warning("directory offset %d is not believed: %s", record.offset, error)

@@ -1,0 +1,104 @@
+"""One comparison rules every hop, and one fold over the ledger decides which entries count.
+
+A reader of any of our logs keeps the last number it took: the next one is taken, an older one is a
+repeat and dropped, a later one is a gap and an alarm. Over the ledger that rule is applied to source
+offsets, and on top of it the first accepted entry of an envelope id counts. Dispatch, notary,
+tracker and auditor share this fold and so compute the same answer.
+"""
+
+from enum import Enum, auto
+
+from lienthong.kernel.errors import InvariantError
+from lienthong.kernel.ledger import Entry, Outcome
+from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
+
+__all__ = ["Count", "LedgerFold", "Order", "compare", "ids_horizon_ms"]
+
+_MARGIN_MS = 3_600_000
+
+
+def ids_horizon_ms() -> int:
+    """How far back, in milliseconds of ledger time, a fold must have read to know every id that counts."""
+    return ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS + _MARGIN_MS
+
+
+class Order(Enum):
+    """How a number stands to the last one taken."""
+
+    NEXT = auto()
+    REPEAT = auto()
+    GAP = auto()
+
+
+def compare(last: int, number: int) -> Order:
+    """The one comparison: last + 1 is next, anything up to last a repeat, anything beyond a gap."""
+    if number == last + 1:
+        return Order.NEXT
+    return Order.REPEAT if number <= last else Order.GAP
+
+
+class Count(Enum):
+    """What the fold says of an entry."""
+
+    COUNTS = auto()
+    REPEAT = auto()
+    """Void: its source offset was taken before. Intake read again after a crash."""
+    DUPLICATE = auto()
+    """Void: its envelope id was accepted before. The sender sent again."""
+
+
+class LedgerFold:
+    """The fold over one lane of the ledger, in ledger order.
+
+    Ids are remembered in two generations, each as long as an id can still be accepted, so memory is
+    bounded by twice the window and forgetting costs nothing.
+
+    Args:
+        complete: the fold starts at the lane's first entry, so that every source must start at 0;
+            otherwise a source's first entry met is taken as it is.
+    """
+
+    def __init__(self, *, complete: bool) -> None:
+        self._complete = complete
+        self._last: dict[tuple[str, str], int] = {}
+        self._young: dict[bytes, int] = {}
+        self._old: dict[bytes, int] = {}
+        self._young_since = 0
+
+    def take(self, entry: Entry) -> Count:
+        """Take the next entry of the lane.
+
+        Raises:
+            InvariantError: a source offset is missing; the text names the source and the offsets.
+        """
+        agency, offset, generation = entry.source
+        source = (agency, generation)
+        last = self._last.get(source)
+        if last is None:
+            last = -1 if self._complete else offset - 1
+        order = compare(last, offset)
+        if order is Order.REPEAT:
+            return Count.REPEAT
+        if order is Order.GAP:
+            raise InvariantError(
+                f"ledger position {entry.position}: source {agency} goes from offset {last} to {offset};"
+                f" {offset - last - 1} records are missing"
+            )
+        self._last[source] = offset
+        if entry.outcome is not Outcome.ACCEPTED or entry.id is None:
+            return Count.COUNTS
+        if entry.id in self._young or entry.id in self._old:
+            return Count.DUPLICATE
+        if entry.appended_at - self._young_since > ids_horizon_ms():
+            self._old, self._young, self._young_since = self._young, {}, entry.appended_at
+        self._young[entry.id] = entry.position
+        return Count.COUNTS
+
+    def position_of(self, envelope_id: bytes) -> int | None:
+        """Ledger position of the entry of an id that counts, while the id is remembered."""
+        position = self._young.get(envelope_id)
+        return self._old.get(envelope_id) if position is None else position
+
+    def last_offset(self, agency: str, generation: str) -> int | None:
+        """Last source offset taken of an agency's out topic, or None if none was."""
+        return self._last.get((agency, generation))

@@ -1,0 +1,191 @@
+"""What the backbone adds to a record travels in headers; the value stays as the sender made it.
+
+Text headers are ASCII, numbers decimal. A partition's first record may be its *genesis*: no value,
+the header `genesis`; provisioning writes it once so that no document pays for a partition's first use.
+
+    ledger       verdict  accepted | rejected | opened
+                 source   <agency>/<offset>/<generation>  in the out topic, same partition
+                 judged   <when>/<newest fact of the directory used>  in milliseconds since 1970 UTC
+                 id       32 bytes, raw; envelope id, when it could be told
+                 kind     document | acknowledgement | receipt, when it could be told
+                 routes   codes with commas between; accepted only
+                 reason, detail, digest (32 bytes, raw; SHA-256 of the value)  rejected only
+    in           sequence  1, 2, 3 … within the partition
+                 position  offset of the entry in the ledger, same partition
+                 judged, id, kind  as in the ledger
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple, Protocol, TypeAlias
+
+from lienthong.kernel.errors import InvariantError
+from lienthong.kernel.judge import Verdict
+
+__all__ = [
+    "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "is_genesis",
+    "read_delivery", "read_entry", "write_delivery", "write_entry", "write_opened",
+]  # fmt: skip
+
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
+GENESIS_HEADERS: Headers = (("genesis", b"1"),)
+
+
+class Record(Protocol):
+    """What this module needs of a Kafka record."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class Source(NamedTuple):
+    """Where a ledger entry came from: owner of the out topic, offset, the topic's generation (its id)."""
+
+    agency: str
+    offset: int
+    generation: str
+
+
+class Outcome(StrEnum):
+    """What intake says of a record."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    OPENED = "opened"
+    """The source's first record, its genesis; carries nothing."""
+
+
+class Entry(NamedTuple):
+    """One ledger entry, from its headers. `digest` is empty unless it was rejected."""
+
+    position: int
+    appended_at: int
+    outcome: Outcome
+    source: Source
+    judged_at: int
+    known_at: int
+    id: bytes | None
+    kind: str | None
+    routes: tuple[str, ...]
+    reason: str
+    detail: str
+    digest: bytes
+
+
+class Delivery(NamedTuple):
+    """The headers of one inbox record."""
+
+    sequence: int
+    position: int
+    judged_at: int
+    id: bytes
+    kind: str
+
+
+def is_genesis(record: Record) -> bool:
+    """Whether a record is a partition's genesis: it carries nothing and nobody needs it."""
+    return record.offset == 0 and record.value is None and tuple(record.headers) == GENESIS_HEADERS
+
+
+def _source(source: Source) -> bytes:
+    return f"{source.agency}/{source.offset}/{source.generation}".encode()
+
+
+def write_opened(source: Source, *, at: int, known: int) -> Headers:
+    """Headers of the entry for an out partition's genesis."""
+    return (("verdict", b"opened"), ("source", _source(source)), ("judged", b"%d/%d" % (at, known)))
+
+
+def write_entry(source: Source, verdict: Verdict, value: bytes | None, *, at: int, known: int) -> Headers:
+    """Headers of the entry for a judged record."""
+    headers = [
+        ("verdict", b"accepted" if verdict.reason is None else b"rejected"),
+        ("source", _source(source)),
+        ("judged", b"%d/%d" % (at, known)),
+    ]
+    if verdict.id is not None:
+        headers.append(("id", verdict.id))
+    if verdict.kind is not None:
+        headers.append(("kind", verdict.kind.encode()))
+    if verdict.reason is None:
+        headers.append(("routes", ",".join(verdict.routes).encode()))
+    else:
+        headers.append(("reason", verdict.reason.encode()))
+        headers.append(("detail", verdict.detail.encode()))
+        headers.append(("digest", sha256(value or b"").digest()))
+    return headers
+
+
+def read_entry(record: Record) -> Entry:
+    """Read a ledger record's headers.
+
+    Raises:
+        InvariantError: they are not what intake writes: somebody else wrote to the ledger.
+    """
+    headers = dict(record.headers)
+    try:
+        outcome = Outcome(headers["verdict"].decode())
+        agency, offset, generation = headers["source"].decode().split("/")
+        judged_at, known_at = headers["judged"].split(b"/")
+        routes = headers.get("routes", b"")
+        return Entry(
+            record.offset,
+            record.timestamp,
+            outcome,
+            Source(agency, int(offset), generation),
+            int(judged_at),
+            int(known_at),
+            headers.get("id"),
+            kind.decode() if (kind := headers.get("kind")) is not None else None,
+            tuple(routes.decode().split(",")) if routes else (),
+            headers.get("reason", b"").decode(),
+            headers.get("detail", b"").decode(),
+            headers.get("digest", b""),
+        )
+    except (KeyError, ValueError) as error:
+        raise InvariantError(
+            f"{record.topic} lane {record.partition} offset {record.offset} is not a ledger entry: {error!r}"
+        ) from error
+
+
+def write_delivery(delivery: Delivery) -> Headers:
+    """Headers of an inbox record."""
+    return (
+        ("sequence", b"%d" % delivery.sequence),
+        ("position", b"%d" % delivery.position),
+        ("judged", b"%d" % delivery.judged_at),
+        ("id", delivery.id),
+        ("kind", delivery.kind.encode()),
+    )
+
+
+def read_delivery(record: Record) -> Delivery:
+    """Read an inbox record's headers.
+
+    Raises:
+        InvariantError: they are not what dispatch writes: somebody else wrote to the inbox.
+    """
+    headers = dict(record.headers)
+    try:
+        return Delivery(
+            int(headers["sequence"]),
+            int(headers["position"]),
+            int(headers["judged"]),
+            headers["id"],
+            headers["kind"].decode(),
+        )
+    except (KeyError, ValueError) as error:
+        raise InvariantError(
+            f"{record.topic} lane {record.partition} offset {record.offset} is not a delivery: {error!r}"
+        ) from error

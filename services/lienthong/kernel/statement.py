@@ -1,0 +1,203 @@
+"""Statements: what an agency says, as values. Bytes are made once, when a statement is made, and kept."""
+
+import secrets
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from lienthong.kernel import codec
+from lienthong.kernel.errors import RejectedError
+from lienthong.kernel.lanes import EXPRESS_PRIORITY, is_express
+from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_NAMED, MAX_RECIPIENTS, MAX_STATEMENT_BYTES
+from lienthong.kernel.reasons import Reason
+
+__all__ = [
+    "STATUS_CODES",
+    "Attachment",
+    "Kind",
+    "Statement",
+    "attachment_of",
+    "decode_statement",
+    "encode_statement",
+    "make_statement",
+]
+
+
+class Kind(StrEnum):
+    """What a statement is, told by the branch of its body. Also the `kind` header."""
+
+    DOCUMENT = "document"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    RECEIPT = "receipt"
+    AGENCY = "agency"
+    KEY = "key"
+
+
+_BRANCHES = {
+    Kind.DOCUMENT: "lienthong.Document",
+    Kind.ACKNOWLEDGEMENT: "lienthong.Acknowledgement",
+    Kind.RECEIPT: "lienthong.Receipt",
+    Kind.AGENCY: "lienthong.AgencyRecord",
+    Kind.KEY: "lienthong.KeyRecord",
+}
+_KINDS = {branch: kind for kind, branch in _BRANCHES.items()}
+
+STATUS_CODES = frozenset({"01", "02", "03", "04", "05", "06", "13", "15", "16"})
+"""Status codes an acknowledgement may carry (QCVN 102)."""
+
+
+class Attachment(NamedTuple):
+    """A file that belongs to a statement: name, media type, size in bytes, SHA-256 (32 bytes, raw)."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: bytes
+
+
+class Statement(NamedTuple):
+    """One statement, decoded. `body` has the fields of the record of `schemas/` that `kind` names."""
+
+    sender: str
+    recipients: list[str]
+    thread: bytes
+    """16 bytes."""
+    created: int
+    """Milliseconds since 1970-01-01 UTC."""
+    priority: int
+    salt: bytes
+    """16 bytes."""
+    attachments: list[Attachment]
+    kind: Kind
+    body: dict[str, Any]
+
+
+def attachment_of(name: str, media_type: str, content: bytes) -> Attachment:
+    """Name a content as an attachment: its size and SHA-256 are taken from the bytes."""
+    return Attachment(name, media_type, len(content), sha256(content).digest())
+
+
+def make_statement(
+    *,
+    sender: str,
+    recipients: list[str],
+    thread: bytes,
+    created: int,
+    kind: Kind,
+    body: dict[str, Any],
+    priority: int = 0,
+    attachments: list[Attachment] | None = None,
+) -> Statement:
+    """A new statement with fresh random salt."""
+    return Statement(
+        sender, recipients, thread, created, priority, secrets.token_bytes(16), attachments or [], kind, body
+    )
+
+
+def encode_statement(statement: Statement) -> bytes:
+    """The bytes that are signed and hashed.
+
+    Raises:
+        ValueError: a field does not fit the schema, or a limit is passed.
+    """
+    data = codec.encode(
+        "Statement",
+        {
+            "sender": statement.sender,
+            "recipients": statement.recipients,
+            "thread": statement.thread,
+            "created": statement.created,
+            "priority": statement.priority,
+            "salt": statement.salt,
+            "attachments": [attachment._asdict() for attachment in statement.attachments],
+            "body": (_BRANCHES[statement.kind], statement.body),
+        },
+    )
+    if len(data) > MAX_STATEMENT_BYTES:
+        raise ValueError(f"the statement has {len(data)} bytes, more than {MAX_STATEMENT_BYTES}")
+    return data
+
+
+def decode_statement(data: bytes) -> Statement:
+    """Read a statement and hold it to the protocol's rules that need nothing but the statement.
+
+    Raises:
+        RejectedError: MALFORMED or OVERSIZE or WRONG_LANE, naming the field.
+    """
+    if len(data) > MAX_STATEMENT_BYTES:
+        raise RejectedError(Reason.OVERSIZE, f"the statement has {len(data)} bytes, more than {MAX_STATEMENT_BYTES}")
+    raw = codec.decode("Statement", data)
+    branch, body = raw["body"]
+    statement = Statement(
+        raw["sender"],
+        raw["recipients"],
+        raw["thread"],
+        raw["created"],
+        raw["priority"],
+        raw["salt"],
+        [Attachment(**attachment) for attachment in raw["attachments"]],
+        _KINDS[branch],
+        body,
+    )
+    _check(statement)
+    return statement
+
+
+def _check(statement: Statement) -> None:
+    recipients = statement.recipients
+    if len(recipients) > MAX_RECIPIENTS:
+        raise RejectedError(Reason.OVERSIZE, f"{len(recipients)} recipients, more than {MAX_RECIPIENTS}")
+    if len(statement.attachments) > MAX_ATTACHMENTS:
+        raise RejectedError(
+            Reason.OVERSIZE, f"{len(statement.attachments)} attachments, more than {MAX_ATTACHMENTS}"
+        )
+    if len(recipients) > 1 and len(set(recipients)) < len(recipients):
+        raise RejectedError(Reason.MALFORMED, "a recipient is named twice")
+    if not 0 <= statement.priority <= 4:  # noqa: PLR2004 - the scale of QCVN 102
+        raise RejectedError(Reason.MALFORMED, f"priority {statement.priority} is not 0 to 4")
+    _BODY_CHECKS[statement.kind](statement)
+
+
+def _check_document(statement: Statement) -> None:
+    body = statement.body
+    if not statement.recipients:
+        raise RejectedError(Reason.MALFORMED, "a document needs at least one recipient")
+    if not 0 <= body["business_type"] <= 3:  # noqa: PLR2004 - 0 new, 1 recall, 2 update, 3 replace
+        raise RejectedError(Reason.MALFORMED, f"business_type {body['business_type']} is not 0 to 3")
+    if not body["subject"]:
+        raise RejectedError(Reason.MALFORMED, "a document needs a subject")
+    if body["business_type"] == 0 and (statement.priority >= EXPRESS_PRIORITY) != is_express(statement.thread):
+        raise RejectedError(
+            Reason.WRONG_LANE, f"priority {statement.priority} and the thread's express bit do not agree"
+        )
+
+
+def _check_acknowledgement(statement: Statement) -> None:
+    body = statement.body
+    if len(statement.recipients) != 1:
+        raise RejectedError(Reason.MALFORMED, "an acknowledgement has exactly one recipient: the documents' sender")
+    if not 1 <= len(body["documents"]) <= MAX_NAMED:
+        raise RejectedError(Reason.OVERSIZE, f"an acknowledgement names 1 to {MAX_NAMED} documents")
+    if body["status"] not in STATUS_CODES:
+        raise RejectedError(Reason.MALFORMED, f"status {body['status'][:8]!r} is not a status code")
+
+
+def _check_receipt(statement: Statement) -> None:
+    if len(statement.recipients) != 1:
+        raise RejectedError(Reason.MALFORMED, "a receipt has exactly one recipient")
+    if not 1 <= len(statement.body["entries"]) <= MAX_NAMED:
+        raise RejectedError(Reason.OVERSIZE, f"a receipt names 1 to {MAX_NAMED} envelopes")
+
+
+def _check_directory_record(statement: Statement) -> None:
+    if statement.recipients:
+        raise RejectedError(Reason.MALFORMED, "a directory record has no recipients")
+
+
+_BODY_CHECKS = {
+    Kind.DOCUMENT: _check_document,
+    Kind.ACKNOWLEDGEMENT: _check_acknowledgement,
+    Kind.RECEIPT: _check_receipt,
+    Kind.AGENCY: _check_directory_record,
+    Kind.KEY: _check_directory_record,
+}

@@ -1,0 +1,65 @@
+"""What a service is given: nothing is read from the environment or from globals below this."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from lienthong.kernel.clock import Clock, now_ms
+from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.trust import Trust
+from lienthong.runtime.settings import Settings
+
+__all__ = ["Context", "Health"]
+
+
+class Health:
+    """Which parts of the process are ready. A part starts as not ready and says why."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, str] = {}
+
+    def waiting(self, part: str, why: str) -> None:
+        """The part is not ready."""
+        self._waiting[part] = why
+
+    def ready(self, part: str) -> None:
+        """The part is ready."""
+        self._waiting.pop(part, None)
+
+    def not_ready(self) -> dict[str, str]:
+        """Parts that are not ready, and why."""
+        return dict(self._waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Values a service works with.
+
+    `lanes` are the lanes this process serves; None means all of them.
+    """
+
+    settings: Settings
+    trust: Trust
+    lanes: Sequence[int] | None = None
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    health: Health = field(default_factory=Health)
+    clock: Clock = now_ms
+
+    def lane_groups(self, count: int) -> dict[str, list[int]]:
+        """The lanes this process serves, of the `count` that the backbone has, by how they are read.
+
+        The express lane is read on connections of its own, so that nothing ordinary stands before it.
+
+        Raises:
+            ValueError: a lane was asked for that the backbone does not have.
+        """
+        mine = range(count) if self.lanes is None else self.lanes
+        wrong = [lane for lane in mine if not 0 <= lane < count]
+        if wrong:
+            raise ValueError(f"lanes {wrong} do not exist: the backbone has lanes 0 to {count - 1}")
+        groups = {
+            "express": [lane for lane in mine if lane == EXPRESS_LANE],
+            "ordinary": [lane for lane in mine if lane != EXPRESS_LANE],
+        }
+        return {name: lanes for name, lanes in groups.items() if lanes}

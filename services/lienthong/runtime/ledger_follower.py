@@ -1,0 +1,117 @@
+"""Reads lanes of the ledger in order and says of each entry whether it counts."""
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from lienthong.kernel.bus import Bus, Reader
+from lienthong.kernel.clock import Clock
+from lienthong.kernel.fold import Count, LedgerFold, ids_horizon_ms
+from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry
+from lienthong.kernel.topics import LEDGER, Partition
+
+__all__ = ["LedgerFollower", "Taken"]
+
+_COMMIT_SECONDS = 0.25
+
+
+class Taken(NamedTuple):
+    """One ledger record, its headers read, and whether it counts."""
+
+    lane: int
+    record: Record
+    entry: Entry
+    count: Count
+
+
+class LedgerFollower:
+    """A projection's view of the ledger.
+
+    It goes on where its group committed. Before that it reads back as far as an id can still be
+    accepted, so that the fold knows every id that counts; nothing else is kept between runs.
+    """
+
+    def __init__(
+        self, bus: Bus, *, group: str, lanes: Sequence[int], clock: Clock, max_wait_ms: int, min_bytes: int
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._lanes = list(lanes)
+        self._partitions = [Partition(LEDGER, lane) for lane in lanes]
+        self._reader: Reader = bus.reader(group=group, min_bytes=min_bytes, max_wait_ms=max_wait_ms)
+        self._folds: dict[int, LedgerFold] = {}
+        self.positions: dict[Partition, int] = {}
+        """Next ledger offset of each lane."""
+        self._committed: dict[Partition, int] = {}
+        self._committed_at = 0.0
+
+    async def __aenter__(self) -> Self:
+        await self._reader.__aenter__()
+        try:
+            await self._rebuild()
+        except BaseException:
+            await self._reader.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._reader.__aexit__(kind, error, trace)
+
+    async def _rebuild(self) -> None:
+        reader = self._reader
+        await reader.assign(dict.fromkeys(self._partitions, 0))
+        begins = await reader.begins(self._partitions)
+        committed = await reader.committed(self._partitions)
+        horizon = self._clock() - ids_horizon_ms()
+        recent = await reader.offsets_at(dict.fromkeys(self._partitions, horizon))
+        ranges = {}
+        for partition in self._partitions:
+            position = max(committed.get(partition, 0), begins[partition])
+            first = recent[partition]
+            since = begins[partition] if first is None else max(first, begins[partition])
+            self._folds[partition.number] = LedgerFold(complete=since == 0 or position == 0)
+            self.positions[partition] = position
+            ranges[partition] = (min(since, position), position)
+        async for records in self._bus.scan(ranges):
+            for record in records:
+                if not is_genesis(record):
+                    self._folds[record.partition].take(read_entry(record))
+        await reader.assign(self.positions)
+
+    async def take(self, timeout_seconds: float, max_records: int) -> list[Taken]:
+        """The next entries of all lanes, each lane in order.
+
+        Raises:
+            InvariantError: a source offset is missing, or a record is no ledger entry.
+            UnavailableError: Kafka does not answer.
+        """
+        taken = []
+        for partition, records in (await self._reader.take(timeout_seconds, max_records)).items():
+            lane = partition.number
+            fold = self._folds[lane]
+            for record in records:
+                if not is_genesis(record):
+                    entry = read_entry(record)
+                    taken.append(Taken(lane, record, entry, fold.take(entry)))
+            self.positions[partition] = records[-1].offset + 1
+        return taken
+
+    def position_of(self, lane: int, envelope_id: bytes) -> int | None:
+        """Ledger position of the entry of an id that counts."""
+        return self._folds[lane].position_of(envelope_id)
+
+    def lag(self) -> dict[int, int]:
+        """Entries not yet taken, by lane, as far as is known."""
+        return {partition.number: self._reader.lag(partition) for partition in self._partitions}
+
+    async def commit(self, *, at_once: bool = False) -> None:
+        """Store the positions if some time has passed since they were stored last."""
+        now = asyncio.get_running_loop().time()
+        changed = {one: offset for one, offset in self.positions.items() if self._committed.get(one) != offset}
+        if changed and (at_once or now - self._committed_at >= _COMMIT_SECONDS):
+            await self._reader.commit(changed)
+            self._committed.update(changed)
+            self._committed_at = now

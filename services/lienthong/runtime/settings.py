@@ -1,0 +1,69 @@
+"""Settings of services and commands, from the environment (`LIENTHONG_…`) and from options."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lienthong.kernel.bus import KafkaSettings
+from lienthong.kernel.trust import Trust
+from lienthong.runtime.home import home
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each has a default that works on one machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LIENTHONG_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    home: Path = Field(default_factory=home)
+    """Folder for keys, the trust anchor, agencies' stores and the embedded Kafka."""
+    bootstrap: str = ""
+    """Kafka's `host:port`, several with commas between; empty: the embedded Kafka of `home`."""
+    ca_file: Path | None = None
+    """PEM certificates that signed the brokers' certificates; turns TLS on."""
+    certificate_file: Path | None = None
+    """PEM certificate of this client, for mutual TLS."""
+    key_file: Path | None = None
+    """PEM key of this client, for mutual TLS."""
+    username: str | None = None
+    """SASL/SCRAM-SHA-512 user."""
+    password_file: Path | None = None
+    """File with the SASL password."""
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """Longest wait for any answer of Kafka."""
+    trust_file: Path | None = None
+    """The trust anchor; default `<home>/trust.json`."""
+    backbone: str = "LT"
+    """Code under which the backbone itself sends receipts."""
+    http_host: str = "127.0.0.1"
+    """Address the probes and metrics listen on."""
+    http_port: int = 9464
+    """Port the probes and metrics listen on; 0: any free one."""
+    drain_seconds: float = 10.0
+    """After SIGTERM, how long a service may take to finish its round."""
+    ordinary_wait_ms: int = 25
+    """How long a fetch of ordinary lanes may wait for more; the express lane never waits."""
+
+    def kafka(self, bootstrap: str | None = None) -> KafkaSettings:
+        """The part that says how to reach Kafka."""
+        return KafkaSettings(
+            bootstrap=bootstrap or self.bootstrap or "127.0.0.1:9092",
+            ca_file=self.ca_file,
+            certificate_file=self.certificate_file,
+            key_file=self.key_file,
+            username=self.username,
+            password_file=self.password_file,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+    def trust(self) -> Trust:
+        """The pinned trust anchor.
+
+        Raises:
+            ValueError: there is none at `trust_file`.
+        """
+        return Trust.load(self.trust_file or self.home / "trust.json")
