@@ -40,7 +40,7 @@ class _Lazy(TyperGroup):
         return command
 
 
-app = typer.Typer(cls=_Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+app = typer.Typer(cls=_Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:

@@ -114,7 +114,7 @@ class Document(BaseModel):
             "promulgation_date": self.promulgation_date.isoformat() if self.promulgation_date else "",
             "promulgation_place": self.promulgation_place,
             "subject": self.subject,
-            "signer": ("lienthong.Signer", self.signer.model_dump()) if self.signer else None,
+            "signer": self.signer.model_dump() if self.signer else None,
             "steering_type": self.steering_type,
             "page_amount": self.page_amount,
             "due_date": self.due_date.isoformat() if self.due_date else "",
@@ -131,14 +131,13 @@ def document_of(statement: Statement) -> Document:
     document is signed and must reach its reader, so fields that do not fit are left empty.
     """
     body: Mapping[str, Any] = statement.body
-    signer = body["signer"]
     fields: dict[str, Any] = {
         **body,
         "recipients": tuple(statement.recipients),
         "priority": statement.priority,
         "promulgation_date": body["promulgation_date"] or None,
         "due_date": body["due_date"] or None,
-        "signer": signer[1] if signer else None,
+        "signer": body["signer"],
         "refers_to": tuple(body["refers_to"]),
     }
     try:

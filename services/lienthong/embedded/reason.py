@@ -1,40 +1,49 @@
-"""Why did it stop? The last lines of a log that say so, short enough for one sentence."""
+"""Why did it stop? The last lines of a Kafka's or Java's output that say so, short enough for a sentence."""
 
 import re
 from pathlib import Path
 
-__all__ = ["last_reason"]
+__all__ = ["last_reason", "reason_in"]
 
 _TAIL_BYTES = 256 * 1024
 _LINE_CHARACTERS = 240
-_LINES = 3
+_LINES = 2
 
-_LOGGED = re.compile(r"^\S* ?\S* ?\[[^]]*\] (?:ERROR|FATAL) \S+ - (?P<said>.*)$")
-_THROWN = re.compile(r"^(?:Caused by: |Exception in thread \"[^\"]*\" )?(?P<said>[\w.$]+(?:Exception|Error)(?:: .*)?)$")
-_MACHINE = re.compile(r"^(?P<said>(?:Error: |Error occurred during |Could not |Unrecognized |Terminating due to ).*)$")
+_FORMS = (
+    # What was thrown says more than what was logged about it, and that more than Java's own messages.
+    re.compile(
+        r"^(?:Caused by: |Exception in thread \"[^\"]*\" |Terminating due to )?"
+        r"(?P<said>[\w.$]+(?:Exception|Error)(?:: .*)?)$"
+    ),
+    re.compile(r"^[^\[]*\[[^]]*\] (?:ERROR|FATAL) \S+ - (?P<said>.*)$"),
+    re.compile(r"^(?P<said>(?:Error|Could not|Unrecognized|# There is) .*)$"),
+    re.compile(r"^(?P<said>.*\S.*)$"),
+)
 
 
 def last_reason(log: Path) -> str | None:
-    """Return the last errors and exceptions of a log of Kafka or its Java, oldest first, or `None`.
-
-    Only the end of the log is read. Stack traces, times and names of loggers are left out, and an
-    exception that several lines repeat is told once.
-    """
+    """Return what `reason_in` finds at the end of a file; `None` also when it cannot be read."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            text = stream.read().decode(errors="replace")
+            return reason_in(stream.read().decode(errors="replace"))
     except OSError:
         return None
-    said: list[str] = []
-    for line in text.splitlines():
-        for form in (_LOGGED, _THROWN, _MACHINE):
-            match = form.match(line)
-            if match and match["said"] not in said:
-                said.append(match["said"])
-                break
-    return "; ".join(_shorten(line) for line in said[-_LINES:]) or None
+
+
+def reason_in(output: str) -> str | None:
+    """Return the last exceptions of `output`, else its last errors, else its last line, else `None`.
+
+    Stack traces, times and the names of loggers are left out; what several lines repeat is told once.
+    """
+    lines = output.splitlines()
+    for form in _FORMS:
+        said = dict.fromkeys(match["said"].strip() for match in map(form.match, lines) if match)
+        if said:
+            last = list(said)[-1:] if form is _FORMS[-1] else list(said)[-_LINES:]
+            return "; ".join(_shorten(line) for line in last)
+    return None
 
 
 def _shorten(line: str) -> str:
-    return line if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]} …"
+    return line.rstrip(".") if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]} …"

@@ -11,6 +11,7 @@ from lienthong.embedded.deadline import Deadline
 from lienthong.embedded.java import Java
 from lienthong.embedded.jvm import program_environment, storage_command
 from lienthong.embedded.properties import NodeSettings
+from lienthong.embedded.reason import reason_in
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
 __all__ = ["cluster_id", "format_storage"]
@@ -80,8 +81,8 @@ def format_storage(
     except OSError as error:
         raise UnavailableError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
     if answer.returncode != 0:
-        said = " ".join((answer.stderr.strip() or answer.stdout.strip()).split())[-400:]
-        raise UnavailableError(f"Kafka's storage in {settings.data} could not be made ready: {said}")
+        said = reason_in(answer.stdout + answer.stderr) or "its tool did not say why"
+        raise UnavailableError(f"Kafka's storage in {settings.data} could not be made ready: {said}.")
     unfinished.replace(settings.data)
     return chosen
 

@@ -93,7 +93,7 @@ def decode(record: str, data: bytes) -> dict[str, Any]:
     """
     schema = _PARSED[record]
     try:
-        value = schemaless_reader(BytesIO(data), schema, None, return_record_name=True)
+        value = schemaless_reader(BytesIO(data), schema, None, return_record_name=True, return_record_name_override=True)
         out = BytesIO()
         schemaless_writer(out, schema, value)
     except Exception as error:  # the decoder is foreign and the bytes are hostile: anything may be raised

@@ -128,14 +128,14 @@ class Publisher:
             add = batch.append
             count = 0
             for value, headers, key in some:
-                if add(timestamp=None, key=key, value=value, headers=headers) is None:
+                if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                     if count == 0:
                         raise RejectedError(Reason.OVERSIZE, f"a record for {topic} does not fit into a batch")
                     pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
                     batch = producer.create_batch()
                     add = batch.append
                     count = 0
-                    if add(timestamp=None, key=key, value=value, headers=headers) is None:
+                    if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                         raise RejectedError(Reason.OVERSIZE, f"a record for {topic} does not fit into a batch")
                 count += 1
             pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
