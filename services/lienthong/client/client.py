@@ -197,6 +197,13 @@ class Client:
             RejectedError: it would be rejected: an unknown recipient, too many or too large files.
             UnavailableError: the outbox cannot be written.
         """
+        return (await self._sender.hand_over([self._outgoing(document, files, again)]))[0]
+
+    async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
+        """Hand over several documents with one wait for the disk: all of them, or none; otherwise as `send`."""
+        return await self._sender.hand_over([self._outgoing(document, files, "") for document, files in documents])
+
+    def _outgoing(self, document: Document, files: Sequence[File], again: str) -> Outgoing:
         directory = self._judge.directory
         now = self._clock()
         routes = {directory.route(code, now, directory.known_at): code for code in document.recipients}
@@ -226,24 +233,16 @@ class Client:
             unsalted = encode_statement(statement._replace(salt=bytes(16), thread=bytes(16), created=0))
         except ValueError as error:
             raise RejectedError(Reason.OVERSIZE, str(error)) from error
-        return await self._sender.hand_over(
-            Outgoing(
-                envelope_id(data),
-                sha256(unsalted + again.encode()).digest(),
-                Kind.DOCUMENT,
-                lane_of(thread, self._judge.lanes),
-                data,
-                [file.content for file in files],
-                now,
-                len(routes),
-            )
+        return Outgoing(
+            envelope_id(data),
+            sha256(unsalted + again.encode()).digest(),
+            Kind.DOCUMENT,
+            lane_of(thread, self._judge.lanes),
+            data,
+            [file.content for file in files],
+            now,
+            len(routes),
         )
-
-    async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
-        """Hand over several documents with one wait for the disk; otherwise as `send`."""
-        async with asyncio.TaskGroup() as tasks:
-            handing = [tasks.create_task(self.send(document, *files)) for document, files in documents]
-        return [task.result() for task in handing]
 
     async def progress(self, envelope_id: bytes) -> Progress | None:
         """How far something that was sent has come; None if nothing was sent under this id."""

@@ -19,7 +19,7 @@ from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
 from lienthong.kernel.limits import MAX_NAMED
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import Kind, encode_statement, make_statement
+from lienthong.kernel.statement import Kind, Statement, encode_statement, make_statement
 from lienthong.kernel.topics import Partition, inbox
 
 __all__ = ["Delivery", "Receiver"]
@@ -46,14 +46,28 @@ class Delivery:
     """Offset of its entry in the ledger."""
     accepted_at: int
     """When the backbone took it, milliseconds since 1970 UTC."""
-    document: Document
-    files: list[File]
     redelivered: bool
     """It may have been handed to the caller before, and was not settled then."""
-    thread: bytes = field(repr=False)
+    statement: Statement = field(repr=False)
+    """The verified statement."""
+    contents: Sequence[bytes] = field(repr=False)
+    """Contents of the attachments, each of the size and SHA-256 that the statement names."""
     size: int = field(repr=False)
     _receiver: "Receiver" = field(repr=False)
     _settled: bool = field(default=False, repr=False)
+
+    @property
+    def document(self) -> Document:
+        """The document it carries."""
+        return document_of(self.statement)
+
+    @property
+    def files(self) -> list[File]:
+        """The files that came with it. Names are as the sender gave them: never use one as a path."""
+        return [
+            File(attachment.name, content, attachment.media_type)
+            for attachment, content in zip(self.statement.attachments, self.contents, strict=True)
+        ]
 
     async def acknowledge(self, status: Status | str = Status.ACCEPTED, reason: str = "") -> None:
         """Say what became of it; it is then settled and will not be handed over again.
@@ -249,6 +263,8 @@ class Receiver:
     def _check_address(self, opened: OpenedEnvelope, headers: DeliveryHeaders) -> None:
         if opened.id != headers.id:
             raise RejectedError(Reason.MALFORMED, "the header's id is not the envelope's")
+        if self._agency in opened.statement.recipients:
+            return
         directory = self._judge.directory
         if not any(
             directory.route(recipient, headers.judged_at, directory.known_at) == self._agency
@@ -267,14 +283,9 @@ class Receiver:
         self._last_ready[delivery.lane] = delivery.sequence
 
     def _delivery(self, arrival: Arrival, opened: OpenedEnvelope, *, redelivered: bool) -> Delivery:
-        statement = opened.statement
-        files = [
-            File(attachment.name, content, attachment.media_type)
-            for attachment, content in zip(statement.attachments, opened.contents, strict=True)
-        ]
         return Delivery(
             arrival.id, arrival.sender, arrival.lane, arrival.sequence, arrival.position, arrival.judged_at,
-            document_of(statement), files, redelivered, arrival.thread, len(arrival.value), self,
+            redelivered, opened.statement, opened.contents, len(arrival.value), self,
         )  # fmt: skip
 
     async def _tell(self) -> None:
@@ -384,9 +395,9 @@ class Receiver:
                     make_statement(
                         sender=self._agency,
                         recipients=[sender],
-                        thread=some[0].thread,
+                        thread=some[0].statement.thread,
                         created=now,
-                        priority=some[0].document.priority,
+                        priority=some[0].statement.priority,
                         kind=Kind.ACKNOWLEDGEMENT,
                         body={"documents": [one.id for one in some], "status": status.value, "reason": reason},
                     )

@@ -54,7 +54,7 @@ class Sender:
         self._store = store
         self._thread = thread
         self._clock = clock
-        self._handing: list[tuple[Outgoing, asyncio.Future[bytes]]] = []
+        self._handing: list[tuple[Sequence[Outgoing], asyncio.Future[list[bytes]]]] = []
         self._handing_any = asyncio.Event()
         self._queues: dict[bool, deque[Outgoing]] = {True: deque(), False: deque()}
         self._queued = {True: asyncio.Event(), False: asyncio.Event()}
@@ -66,18 +66,20 @@ class Sender:
         self.sent = 0
         """Statements appended to the out topic by this object."""
 
-    async def hand_over(self, outgoing: Outgoing) -> bytes:
-        """Store a statement in the outbox and queue it; returns when it is on disk.
+    async def hand_over(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
+        """Store statements in the outbox and queue them; returns when they are on disk.
 
         Waits while too much is unsent, so that a slow Kafka slows the caller and does not fill memory.
 
         Returns:
-            The id under which it is known: its own, or that of an earlier hand-over of the same content.
+            The ids under which they are known, in order: their own, or those of an earlier hand-over of
+            the same content.
         """
         while not self._room.is_set():
             await self._room.wait()
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._count(outgoing, 1)
+        future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+        for one in outgoing:
+            self._count(one, 1)
         self._handing.append((outgoing, future))
         self._handing_any.set()
         return await future
@@ -91,23 +93,25 @@ class Sender:
             handing, self._handing = self._handing, []
             if not handing:
                 continue
+            together = [one for outgoing, _ in handing for one in outgoing]
             try:
-                ids = await loop.run_in_executor(self._thread, self._store.add, [one for one, _ in handing])
+                ids = await loop.run_in_executor(self._thread, self._store.add, together)
             except Exception as error:  # noqa: BLE001 - the callers are told, each by its future
-                for one, future in handing:
+                for one in together:
                     self._count(one, -1)
+                for _, future in handing:
                     if not future.done():
                         future.set_exception(UnavailableError(f"the outbox cannot be written: {error}"))
                 continue
-            fresh = []
-            for (one, future), known_as in zip(handing, ids, strict=True):
-                if known_as == one.id:
-                    fresh.append(one)
-                else:
-                    self._count(one, -1)
+            at = 0
+            for outgoing, future in handing:
                 if not future.done():
-                    future.set_result(known_as)
-            self.queue(fresh, counted=True)
+                    future.set_result(ids[at : at + len(outgoing)])
+                at += len(outgoing)
+            self.queue([one for one, known_as in zip(together, ids, strict=True) if known_as == one.id], counted=True)
+            for one, known_as in zip(together, ids, strict=True):
+                if known_as != one.id:
+                    self._count(one, -1)
 
     def wake(self) -> None:
         """Let the tasks look whether they are to stop."""

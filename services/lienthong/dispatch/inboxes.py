@@ -54,20 +54,22 @@ class Inboxes:
         An entry that an inbox already holds, by its position, is left out.
         """
         rows: dict[Partition, list[Row]] = {}
+        found: dict[tuple[str, int], tuple[Inbox, list[Row]]] = {}
         for lane, record, entry, _ in taken:
             identity, kind = entry.id, entry.kind
             if identity is None or kind is None:
                 continue
             for agency in entry.routes:
-                partition = Partition(inbox(agency), lane)
-                state = self._states[partition]
-                if entry.position <= state.position:
-                    continue
-                state.sequence += 1
-                state.position = entry.position
-                delivery = Delivery(state.sequence, entry.position, entry.judged_at, identity, kind)
-                rows.setdefault(partition, []).append(Row(record.value, write_delivery(delivery)))
-        return rows
+                if (agency, lane) not in found:
+                    partition = Partition(inbox(agency), lane)
+                    found[agency, lane] = (self._states[partition], rows.setdefault(partition, []))
+                state, some = found[agency, lane]
+                if entry.position > state.position:
+                    state.sequence += 1
+                    state.position = entry.position
+                    delivery = Delivery(state.sequence, entry.position, entry.judged_at, identity, kind)
+                    some.append(Row(record.value, write_delivery(delivery)))
+        return {partition: some for partition, some in rows.items() if some}
 
     def written(self, rows: Mapping[Partition, Sequence[Row]], appended: Mapping[Partition, Appended]) -> list[Partition]:
         """Note what was appended.

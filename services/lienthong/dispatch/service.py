@@ -1,6 +1,7 @@
 """The shell around dispatch: reads the ledger, appends to inboxes, commits."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -110,8 +111,7 @@ class _Part:
                 self._metrics.acknowledgement_seconds.labels(one.lane).observe(seconds)
         for partition, some in rows.items():
             agency = partition.topic.removeprefix(inbox(""))
-            for kind in {row.headers[4][1] for row in some}:
-                count = sum(row.headers[4][1] == kind for row in some)
+            for kind, count in Counter(row.headers[-1][1] for row in some).items():
                 self._metrics.dispatched.labels(agency, kind.decode()).inc(count)
             self._metrics.dispatched_bytes.labels(agency).inc(sum(len(row.value or b"") for row in some))
 

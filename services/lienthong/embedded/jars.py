@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from lienthong.embedded.deadline import Deadline
 from lienthong.embedded.exclusive import exclusive
@@ -25,6 +25,7 @@ _ATTEMPTS = 3
 _REQUEST_SECONDS = 30
 _PAUSE_SECONDS = 1.0
 _FETCH_SECONDS = 900.0
+_REASON_CHARACTERS = 200
 
 
 def jars_folder() -> Path:
@@ -86,7 +87,15 @@ def _fetch(missing: list[Jar], folder: Path, report: Callable[[str], None], dead
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _repository(staging: Path) -> Any:  # noqa: ANN401 - jgo's own type, and jgo may not be installed
+class _Artifact(Protocol):
+    """What is used of jgo's type of that name, which has no types of its own to speak of."""
+
+    cached_path: Path
+
+    def resolve(self) -> Path: ...
+
+
+def _repository(staging: Path) -> Callable[[Jar], _Artifact]:
     try:
         maven = importlib.import_module("jgo.maven")
     except ImportError as error:
@@ -94,13 +103,25 @@ def _repository(staging: Path) -> Any:  # noqa: ANN401 - jgo's own type, and jgo
             "Kafka's jars are fetched by the package jgo, and it is not installed. "
             "Install it with: pip install 'lienthong[embedded]'"
         ) from error
-    return maven.MavenContext(repo_cache=staging, timeout=_REQUEST_SECONDS)
+    context = maven.MavenContext(repo_cache=staging, timeout=_REQUEST_SECONDS)
+
+    def artifact(jar: Jar) -> _Artifact:
+        found: _Artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+        return found
+
+    return artifact
 
 
 class _Transfers:
     """Some threads that fetch the missing jars, and what came of each."""
 
-    def __init__(self, missing: Iterable[Jar], folder: Path, repository: Any, deadline: Deadline) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        missing: Iterable[Jar],
+        folder: Path,
+        repository: Callable[[Jar], _Artifact],
+        deadline: Deadline,
+    ) -> None:
         self.outcomes: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self.stopping = threading.Event()
         self._waiting: queue.SimpleQueue[Jar] = queue.SimpleQueue()
@@ -133,12 +154,11 @@ class _Transfers:
         return self._deadline.passed or self.stopping.is_set()
 
     def _fetch_one(self, jar: Jar) -> None:
-        artifact = self._repository.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+        artifact = self._repository(jar)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                file = Path(artifact.resolve())
-                if not jar.matches(file):
-                    raise ValueError(f"{jar.file_name} is not what was expected, its hash is another")
+                file = artifact.resolve()
+                jar.check(file)
                 file.replace(self._folder / jar.file_name)
             except Exception:
                 # jgo keeps what an interrupted transfer wrote, and would take it for the whole next time.
@@ -152,7 +172,7 @@ class _Transfers:
 
 def _plain(failure: Exception) -> str:
     text = " ".join(str(failure).split()) or type(failure).__name__
-    return text if len(text) <= 200 else f"{text[:200]} …"
+    return text if len(text) <= _REASON_CHARACTERS else f"{text[:_REASON_CHARACTERS]} …"
 
 
 def _not_fetched(folder: Path, reason: str) -> UnavailableError:

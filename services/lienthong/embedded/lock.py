@@ -53,11 +53,16 @@ class Jar:
         """The name of the file, the same in every repository and in our folder."""
         return f"{self.artifact}-{self.version}.jar"
 
-    def matches(self, file: Path) -> bool:
-        """Return whether `file` has exactly these bytes. Reads all of it."""
+    def check(self, file: Path) -> None:
+        """Read all of `file` and compare.
+
+        Raises:
+            ValueError: it has other bytes than these.
+        """
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return file.stat().st_size == self.size_bytes and digest == self.sha256
+        if file.stat().st_size != self.size_bytes or digest != self.sha256:
+            raise ValueError(f"{self.file_name} is not what was expected, its hash is another")
 
 
 @cache

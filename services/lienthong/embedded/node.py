@@ -231,14 +231,14 @@ class EmbeddedKafka:
         last = self._state.read()
         if self._port is not None and not is_free(HOST, self._port):
             raise UnavailableError(
-                f"Port {self._port} is taken by another program. Choose another port, or none to get a free one."
+                f"Port {self._port} is taken by another program. "
+                "Choose another port, or none to get a free one."
             )
-        wanted = (last and last.port, _USUAL_PORT, *_NEXT_PORTS)
-        port = self._port or first_free(HOST, wanted)
-        beside = (last and last.controller_port, port + 1)
+        last_ports = (last.port, last.controller_port) if last else (None, None)
+        port = self._port or first_free(HOST, (last_ports[0], _USUAL_PORT, *_NEXT_PORTS))
         return NodeSettings(
             port=port,
-            controller_port=first_free(HOST, beside, avoid=(port,)),
+            controller_port=first_free(HOST, (last_ports[1], port + 1), avoid=(port,)),
             data=self._folder.data,
             extra=self._properties,
         )
@@ -286,5 +286,6 @@ def _kill(process: Process) -> None:
     process.send(signal.SIGKILL)
     if not process.wait(Deadline.after(_KILL_SECONDS)):
         raise UnavailableError(
-            f"Process {process.pid} does not end, which happens when a disk hangs. Look at it with: ps {process.pid}"
+            f"Process {process.pid} does not end even by force, which happens when a disk hangs. "
+            f"Look at it with: ps {process.pid}"
         )

@@ -19,6 +19,7 @@ _METADATA_VERSION = 4
 """The highest without compact fields; its answer names the cluster."""
 _ANSWER_BYTES = 1 << 20
 """More than any answer to these two; other protocols' first bytes read as a length are far above it."""
+_NUMBER_BYTES = 4
 _CLIENT_ID = b"lienthong-probe"
 
 
@@ -49,7 +50,9 @@ def ask_cluster(host: str, port: int, *, timeout_seconds: float) -> Cluster:
             _check_versions(_Answer(_exchange(connection, _API_VERSIONS, 0, b"", deadline)))
             # An empty list of topics, and "make none".
             body = struct.pack(">i?", 0, False)
-            cluster = _read_metadata(_Answer(_exchange(connection, _METADATA, _METADATA_VERSION, body, deadline)))
+            cluster = _read_metadata(
+                _Answer(_exchange(connection, _METADATA, _METADATA_VERSION, body, deadline))
+            )
     except TimeoutError as error:
         raise UnavailableError(f"{address} did not answer within {timeout_seconds:g} s.") from error
     except OSError as error:
@@ -119,14 +122,14 @@ def _exchange(connection: socket.socket, key: int, version: int, body: bytes, de
     request = header + body
     connection.settimeout(max(deadline.remaining_seconds, 0.001))
     connection.sendall(struct.pack(">i", len(request)) + request)
-    (length,) = struct.unpack(">i", _receive(connection, 4, deadline))
-    if not 4 <= length <= _ANSWER_BYTES:
+    (length,) = struct.unpack(">i", _receive(connection, _NUMBER_BYTES, deadline))
+    if not _NUMBER_BYTES <= length <= _ANSWER_BYTES:
         raise ValueError("it speaks another protocol")
     answer = _receive(connection, length, deadline)
     # The number of the request comes back in front; ours is the key, which tells the two apart.
     if struct.unpack_from(">i", answer)[0] != key:
         raise ValueError("it answers something that was not asked")
-    return answer[4:]
+    return answer[_NUMBER_BYTES:]
 
 
 def _receive(connection: socket.socket, length: int, deadline: Deadline) -> bytes:

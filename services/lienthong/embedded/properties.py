@@ -13,6 +13,8 @@ __all__ = ["HOST", "NodeSettings"]
 HOST = "127.0.0.1"
 """The only address listened on: there is neither TLS nor a login, so nobody outside may come in."""
 
+_LAST_ASCII = ord("~")
+
 _OWN = frozenset(
     {
         "process.roles",
@@ -132,7 +134,7 @@ def check_extra(extra: Mapping[str, str]) -> None:
         if not name.isascii() or not name.replace(".", "").replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"{name!r} is not the name of a property")
         if not value.isprintable():
-            raise ValueError(f"the value of the property {name} has a line break or another control character")
+            raise ValueError(f"the value of the property {name} has a line break or a control character")
 
 
 def check_folder(folder: Path) -> None:
@@ -152,4 +154,4 @@ def _escape(value: str) -> str:
         escaped = f"\\{escaped}"
     utf16 = escaped.encode("utf-16-be")
     units = (int.from_bytes(utf16[at : at + 2]) for at in range(0, len(utf16), 2))
-    return "".join(chr(unit) if unit < 0x7F else f"\\u{unit:04x}" for unit in units)
+    return "".join(chr(unit) if unit <= _LAST_ASCII else f"\\u{unit:04x}" for unit in units)

@@ -13,7 +13,7 @@ _FORMS = (
     # What was thrown says more than what was logged about it, and that more than Java's own messages.
     re.compile(
         r"^(?:Caused by: |Exception in thread \"[^\"]*\" |Terminating due to )?"
-        r"(?P<said>[\w.$]+(?:Exception|Error)(?:: .*)?)$"
+        r"(?:[\w$]+\.)*(?P<said>[\w$]+(?:Exception|Error)(?:: .*)?)$"
     ),
     re.compile(r"^[^\[]*\[[^]]*\] (?:ERROR|FATAL) \S+ - (?P<said>.*)$"),
     re.compile(r"^(?P<said>(?:Error|Could not|Unrecognized|# There is) .*)$"),
@@ -34,7 +34,7 @@ def last_reason(log: Path) -> str | None:
 def reason_in(output: str) -> str | None:
     """Return the last exceptions of `output`, else its last errors, else its last line, else `None`.
 
-    Stack traces, times and the names of loggers are left out; what several lines repeat is told once.
+    Stack traces, times and the names of loggers and packages are left out, and so is what is repeated.
     """
     lines = output.splitlines()
     for form in _FORMS:

@@ -20,7 +20,7 @@ _META = "meta.properties"
 
 
 def cluster_id(data: Path) -> str | None:
-    """Return the name of the cluster that a folder of records belongs to; `None` when it is not there.
+    """Return the name of the cluster that a folder of records belongs to; `None` when there are none.
 
     Raises:
         InvariantError: the folder holds something, but not what Kafka wrote when it was formatted.
@@ -28,7 +28,7 @@ def cluster_id(data: Path) -> str | None:
     try:
         text = (data / _META).read_text(encoding="latin-1")
     except (FileNotFoundError, NotADirectoryError):
-        if data.exists():
+        if data.is_file() or (data.is_dir() and any(data.iterdir())):
             raise InvariantError(
                 f"The folder {data} is not one of Kafka's, or was damaged: {_META} is missing from it. "
                 "Put it back, or move the folder away to start with an empty one."
@@ -51,7 +51,7 @@ def format_storage(
     Args:
         java: what runs the tool.
         jars: Kafka's.
-        settings: the node; its folder must not exist.
+        settings: the node; its folder must be empty or missing.
         config: a file to write the tool's configuration to.
         deadline: until when it must be done.
 

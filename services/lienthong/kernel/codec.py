@@ -1,23 +1,21 @@
-"""Avro bytes to values and back, strictly: one value has one encoding, and nothing else decodes.
+"""The schemas of `schemas/` and the codec for their records: strict, one value has one encoding.
 
-fastavro accepts padded numbers, trailing bytes, split array blocks and negative indexes. Whatever
-decodes here is encoded again and compared with what was read, so none of these passes. The schemas
-hold no recursive type, no map, no decimal and no array of items without width, because those let a
-few bytes cost a process its memory or its life.
+Schemas hold no recursive type, no map, no decimal and no array of items without width, because those
+let a few bytes cost a process its memory or its life.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from importlib.resources import files
-from io import BytesIO
 from typing import Any, Final, cast
 
 import fastavro
-from fastavro import schemaless_reader, schemaless_writer
 
+from lienthong.kernel.avro import compile_reader, compile_writer
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.reasons import Reason
 
-__all__ = ["ENVELOPE_ID", "RECORDS", "decode", "encode", "frame", "schema_text", "unframe"]
+__all__ = ["ENVELOPE_ID", "RECORDS", "decode", "decoder", "encode", "frame", "schema_text", "unframe"]
 
 RECORDS: Final = (
     "signature", "seal", "envelope", "attachment", "signer", "document", "acknowledgement",
@@ -29,8 +27,8 @@ _MAGIC: Final = b"\x00"
 _FRAME_BYTES: Final = 5
 
 
-def _load() -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
-    """Read and parse every schema once: parsed by record name, source by file name, ids by full name."""
+def _load() -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
+    """Read every schema once: parsed by record name and by full name, sources by full name, ids."""
     folder = files("lienthong") / "schemas"
     named: dict[str, Any] = {}
     parsed: dict[str, Any] = {}
@@ -39,11 +37,11 @@ def _load() -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
         source = json.loads((folder / f"{record}.avsc").read_text("utf-8"))
         sources[f"{source['namespace']}.{source['name']}"] = source
         parsed[source["name"]] = fastavro.parse_schema(source, named_schemas=named)
-    ids = json.loads((folder / "ids.json").read_text("utf-8"))
-    return parsed, sources, ids
+    return parsed, named, sources, json.loads((folder / "ids.json").read_text("utf-8"))
 
 
-_PARSED, _SOURCES, _IDS = _load()
+_PARSED, _NAMED, _SOURCES, _IDS = _load()
+_WRITERS: Final = {name: compile_writer(schema, _NAMED) for name, schema in _PARSED.items()}
 ENVELOPE_ID: Final[int] = _IDS["lienthong.Envelope"]
 """Schema id of `lienthong.Envelope` in the Confluent wire format; fixed for ever."""
 _ENVELOPE_FRAME: Final = _MAGIC + ENVELOPE_ID.to_bytes(4, "big")
@@ -77,12 +75,32 @@ def encode(record: str, value: dict[str, Any]) -> bytes:
     Raises:
         ValueError: the value does not fit the schema; the text says where.
     """
-    out = BytesIO()
     try:
-        schemaless_writer(out, _PARSED[record], value)
-    except (TypeError, KeyError, AttributeError, OverflowError, ValueError) as error:
-        raise ValueError(f"not a {record}: {error}") from error
-    return out.getvalue()
+        return _WRITERS[record](value)
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as error:
+        raise ValueError(f"not a {record}: {type(error).__name__} {error}") from error
+
+
+def decoder(record: str, makers: Mapping[str, Callable[..., Any]]) -> Callable[[bytes], Any]:
+    """A function that reads this record, and no other bytes; see `decode`.
+
+    Args:
+        record: name of the record.
+        makers: for records by full name, what makes their value from a tuple of the fields in order;
+            records not named become dicts. Unions of records become ``(full name, value)``.
+    """
+    read = compile_reader(_PARSED[record], _NAMED, makers)
+
+    def decode(data: bytes) -> Any:
+        try:
+            return read(data)
+        except (ValueError, IndexError) as error:
+            raise RejectedError(Reason.MALFORMED, f"not the encoding of a {record}: {error}") from error
+
+    return decode
+
+
+_DECODERS: Final = {name: decoder(name, {}) for name in _PARSED}
 
 
 def decode(record: str, data: bytes) -> dict[str, Any]:
@@ -91,16 +109,7 @@ def decode(record: str, data: bytes) -> dict[str, Any]:
     Raises:
         RejectedError: MALFORMED, whatever the bytes are; never anything else.
     """
-    schema = _PARSED[record]
-    try:
-        value = schemaless_reader(BytesIO(data), schema, None, return_record_name=True, return_record_name_override=True)
-        out = BytesIO()
-        schemaless_writer(out, schema, value)
-    except Exception as error:  # the decoder is foreign and the bytes are hostile: anything may be raised
-        raise RejectedError(Reason.MALFORMED, f"not a {record}: {type(error).__name__}") from error
-    if out.getvalue() != data:
-        raise RejectedError(Reason.MALFORMED, f"not the canonical encoding of a {record}")
-    return cast("dict[str, Any]", value)
+    return cast("dict[str, Any]", _DECODERS[record](data))
 
 
 def frame(envelope: bytes) -> bytes:

@@ -52,6 +52,16 @@ class OpenedEnvelope(NamedTuple):
     seal: Seal
 
 
+_decode = codec.decoder(
+    "Envelope",
+    {
+        "lienthong.Envelope": SealedEnvelope._make,
+        "lienthong.Seal": Seal._make,
+        "lienthong.Signature": Signature._make,
+    },
+)
+
+
 def envelope_id(statement: bytes, payload_type: str = PAYLOAD_TYPE) -> EnvelopeId:
     """Id of the envelope that carries these statement bytes."""
     return EnvelopeId(leaf_hash(pae(payload_type, statement)))
@@ -95,24 +105,9 @@ def decode_envelope(value: bytes) -> SealedEnvelope:
     """
     if len(value) > MAX_ENVELOPE_BYTES:
         raise RejectedError(Reason.OVERSIZE, f"the record has {len(value)} bytes, more than {MAX_ENVELOPE_BYTES}")
-    raw = codec.decode("Envelope", codec.unframe(value))
-    if raw["payload_type"] != PAYLOAD_TYPE:
-        raise RejectedError(Reason.MALFORMED, f"payload type {raw['payload_type'][:80]!r} is not {PAYLOAD_TYPE}")
-    seal = raw["seal"]
-    sealed = SealedEnvelope(
-        PAYLOAD_TYPE,
-        raw["statement"],
-        raw["contents"],
-        Seal(
-            seal["origin"],
-            seal["purpose"],
-            seal["signed_at"],
-            seal["tree_size"],
-            seal["leaf_index"],
-            seal["path"],
-            tuple(Signature(one["key_id"], one["signature"]) for one in seal["signatures"]),
-        ),
-    )
+    sealed: SealedEnvelope = _decode(codec.unframe(value))
+    if sealed.payload_type != PAYLOAD_TYPE:
+        raise RejectedError(Reason.MALFORMED, f"payload type {sealed.payload_type[:80]!r} is not {PAYLOAD_TYPE}")
     check_limits(sealed.seal)
     return sealed
 

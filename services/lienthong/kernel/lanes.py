@@ -2,6 +2,8 @@
 
 import secrets
 
+from lienthong.kernel.randomness import random_bytes
+
 __all__ = ["EXPRESS_LANE", "EXPRESS_PRIORITY", "is_express", "lane_of", "new_thread", "thread_in_lane"]
 
 EXPRESS_LANE = 0
@@ -30,7 +32,7 @@ def lane_of(thread: bytes, lanes: int) -> int:
 
 def new_thread(*, express: bool) -> bytes:
     """A fresh random thread id of 16 bytes."""
-    thread = bytearray(secrets.token_bytes(16))
+    thread = bytearray(random_bytes(16))
     thread[0] = thread[0] | _EXPRESS_BIT if express else thread[0] & ~_EXPRESS_BIT
     return bytes(thread)
 
@@ -40,4 +42,4 @@ def thread_in_lane(lane: int, lanes: int) -> bytes:
     if lane == EXPRESS_LANE:
         return new_thread(express=True)
     head = secrets.randbelow(2**62 // (lanes - 1)) * (lanes - 1) + lane - 1
-    return head.to_bytes(8, "big") + secrets.token_bytes(8)
+    return head.to_bytes(8, "big") + random_bytes(8)

@@ -47,7 +47,7 @@ class Seal(NamedTuple):
     tree_size: int
     leaf_index: int
     path: bytes
-    signatures: tuple[Signature, ...]
+    signatures: Sequence[Signature]
 
 
 def pae(payload_type: str, body: bytes) -> bytes:

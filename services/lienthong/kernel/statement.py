@@ -1,6 +1,5 @@
 """Statements: what an agency says, as values. Bytes are made once, when a statement is made, and kept."""
 
-import secrets
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from lienthong.kernel import codec
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.lanes import EXPRESS_PRIORITY, is_express
 from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_NAMED, MAX_RECIPIENTS, MAX_STATEMENT_BYTES
+from lienthong.kernel.randomness import random_bytes
 from lienthong.kernel.reasons import Reason
 
 __all__ = [
@@ -72,6 +72,16 @@ class Statement(NamedTuple):
     body: dict[str, Any]
 
 
+def _make_statement(fields: tuple[Any, ...]) -> Statement:
+    branch, body = fields[7]
+    return Statement._make((*fields[:7], _KINDS[branch], body))
+
+
+_decode = codec.decoder(
+    "Statement", {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment._make}
+)
+
+
 def attachment_of(name: str, media_type: str, content: bytes) -> Attachment:
     """Name a content as an attachment: its size and SHA-256 are taken from the bytes."""
     return Attachment(name, media_type, len(content), sha256(content).digest())
@@ -90,7 +100,7 @@ def make_statement(
 ) -> Statement:
     """A new statement with fresh random salt."""
     return Statement(
-        sender, recipients, thread, created, priority, secrets.token_bytes(16), attachments or [], kind, body
+        sender, recipients, thread, created, priority, random_bytes(16), attachments or [], kind, body
     )
 
 
@@ -109,7 +119,10 @@ def encode_statement(statement: Statement) -> bytes:
             "created": statement.created,
             "priority": statement.priority,
             "salt": statement.salt,
-            "attachments": [attachment._asdict() for attachment in statement.attachments],
+            "attachments": [
+                {"name": one.name, "media_type": one.media_type, "size": one.size, "sha256": one.sha256}
+                for one in statement.attachments
+            ],
             "body": (_BRANCHES[statement.kind], statement.body),
         },
     )
@@ -126,19 +139,7 @@ def decode_statement(data: bytes) -> Statement:
     """
     if len(data) > MAX_STATEMENT_BYTES:
         raise RejectedError(Reason.OVERSIZE, f"the statement has {len(data)} bytes, more than {MAX_STATEMENT_BYTES}")
-    raw = codec.decode("Statement", data)
-    branch, body = raw["body"]
-    statement = Statement(
-        raw["sender"],
-        raw["recipients"],
-        raw["thread"],
-        raw["created"],
-        raw["priority"],
-        raw["salt"],
-        [Attachment(**attachment) for attachment in raw["attachments"]],
-        _KINDS[branch],
-        body,
-    )
+    statement: Statement = _decode(data)
     _check(statement)
     return statement
 

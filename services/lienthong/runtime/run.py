@@ -1,7 +1,6 @@
 """Runs services in one process: probes, signals, and a shutdown in two phases."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
@@ -9,6 +8,7 @@ from typing import TypeAlias
 import structlog
 
 from lienthong.kernel.errors import UnavailableError
+from lienthong.runtime.collector import calm_collector
 from lienthong.runtime.context import Context
 from lienthong.runtime.http import serve_probes
 from lienthong.runtime.metrics import KafkaMetrics, register_build
@@ -41,9 +41,7 @@ async def run_services(services: Mapping[str, Service], context: Context, *, on_
     for name in services:
         context.health.waiting(name, "starting")
     settings = context.settings
-    # What lives from here on lives for long: a collector that walks it again and again costs latency.
-    gc.collect()
-    gc.freeze()
+    calm_collector()
     async with serve_probes(settings.http_host, settings.http_port, context.registry, context.health) as port:
         _log.info("listening", host=settings.http_host, port=port, services=list(services))
         if on_ready is not None:

@@ -1,0 +1,90 @@
+"""Processes that outlive their starter and are never mistaken for another."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lienthong.embedded import process as module
+from lienthong.embedded.deadline import Deadline
+from lienthong.embedded.process import Process, identify, spawn
+from lienthong.kernel.errors import UnavailableError
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[Process]:
+    """A process that runs until it is told to end."""
+    started = spawn(SLEEP, folder=tmp_path, log=tmp_path / "log", environment=os.environ)
+    yield started
+    started.send(signal.SIGKILL)
+    assert started.wait(Deadline.after(10))
+
+
+def test_a_spawned_process_has_its_own_session(sleeper: Process) -> None:
+    """Closing the terminal or pressing Ctrl-C does not reach it."""
+    assert sleeper.alive
+    assert sleeper.pid == os.getsid(sleeper.pid)
+
+
+def test_an_ended_process_is_not_alive(sleeper: Process) -> None:
+    """A process that ended is seen as such at once, although we are its parent."""
+    sleeper.send(signal.SIGTERM)
+    assert sleeper.wait(Deadline.after(10))
+    assert not sleeper.alive
+    sleeper.send(signal.SIGTERM)  # and a signal to it does nothing
+
+
+def test_a_process_nobody_waited_for_is_not_alive() -> None:
+    """What is only left in the table of processes does not count as running."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert identify(child.pid) is None
+    child.wait()
+
+
+def test_a_reused_number_is_never_signalled(sleeper: Process) -> None:
+    """The number of a process that ended may belong to somebody else: that one is left alone."""
+    earlier = replace(sleeper, started="another moment")
+    assert not earlier.alive
+    earlier.send(signal.SIGKILL)
+    assert sleeper.alive
+
+
+def test_output_is_appended_to_the_log(tmp_path: Path) -> None:
+    """Both outputs end up in the log, after what is there already."""
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    program = "import os; os.write(1, b'out '); os.write(2, b'error')"
+    ended = spawn([sys.executable, "-c", program], folder=tmp_path, log=log, environment=os.environ)
+    assert ended.wait(Deadline.after(10))
+    assert "before\nout error" == log.read_text()
+
+
+def test_a_program_that_is_missing_is_a_plain_error(tmp_path: Path) -> None:
+    """A program that cannot be started is named."""
+    with pytest.raises(UnavailableError, match="no-such-program cannot be started: No such file"):
+        spawn(["no-such-program"], folder=tmp_path, log=tmp_path / "log", environment={})
+
+
+def test_waiting_has_an_end(sleeper: Process) -> None:
+    """A process that goes on is reported as such when the time is up."""
+    assert not sleeper.wait(Deadline.after(0.05))
+
+
+def test_systems_without_proc_are_asked_by_ps(
+    sleeper: Process, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where there is no /proc, the start is that which `ps` tells."""
+    monkeypatch.setattr(module, "_PROC", tmp_path)
+    found = identify(sleeper.pid)
+    assert found is not None
+    assert found.alive
+    assert not sleeper.alive  # the two ways of telling are never mixed up
+    assert identify(2**22 + 1) is None
