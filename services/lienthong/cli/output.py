@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lienthong.kernel.errors import InvariantError, LienthongError, RejectedError, UnavailableError
@@ -81,12 +82,8 @@ def _fail(error: BaseException) -> None:
         raise error
     codes = {UnavailableError: Exit.UNAVAILABLE, RejectedError: Exit.REJECTED, InvariantError: Exit.INVARIANT}
     code = next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.FAILED)
-    _errors.print(f"[red]error:[/red] {_plain(error)}", markup=True, highlight=False, soft_wrap=True)
+    _errors.print(f"[red]error:[/red] {escape(str(error))}", markup=True, highlight=False, soft_wrap=True)
     raise typer.Exit(code) from error
-
-
-def _plain(error: BaseException) -> str:
-    return str(error).replace("[", r"\[")
 
 
 def say_json(value: object) -> None:
@@ -101,5 +98,5 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(table)

@@ -11,7 +11,7 @@ from typing import Self
 from lienthong.client.documents import Document, File, Progress, State
 from lienthong.client.receiving import Delivery, Receiver
 from lienthong.client.sending import Identity, Sender
-from lienthong.client.store import Outgoing, Store
+from lienthong.client.store import Outgoing, Store, Summary
 from lienthong.kernel.bus import Bus, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -30,6 +30,7 @@ from lienthong.runtime.settings import Settings
 __all__ = ["Client", "connect"]
 
 _DRAIN_SECONDS = 10.0
+_READERS_SECONDS = 1.0
 _ORDINARY_WAIT_MS = 25
 _REACHED = {
     State.ACCEPTED: {State.ACCEPTED, State.ARRIVED, State.ACKNOWLEDGED},
@@ -167,6 +168,8 @@ class Client:
                     pass
                 pulling.set()
                 receiver.wake()
+                # A reader that is let go in the middle of a request leaves an error that nobody reads.
+                await asyncio.wait(reading, timeout=_READERS_SECONDS)
                 for task in (*storing, *pumping, *reading):
                     task.cancel()
 
@@ -244,6 +247,10 @@ class Client:
             len(routes),
         )
 
+    async def summary(self) -> Summary:
+        """Counts over everything in the outbox."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.summary)
+
     async def progress(self, envelope_id: bytes) -> Progress | None:
         """How far something that was sent has come; None if nothing was sent under this id."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.progress, envelope_id)
@@ -276,17 +283,32 @@ class Client:
                 f"document {envelope_id.hex()} is not {State(state).value} after {timeout_seconds:.0f} s"
             ) from error
 
-    def receive(self) -> AsyncIterator[Delivery]:
+    async def caught_up(self, *, timeout_seconds: float = 30.0) -> None:
+        """Wait until everything that was in the inbox topic has been read once.
+
+        Raises:
+            UnavailableError: it was not in time.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._receiver.caught_up.wait()
+        except TimeoutError as error:
+            raise UnavailableError(f"the inbox was not read to its end within {timeout_seconds:.0f} s") from error
+
+    def receive(self, *, idle_seconds: float | None = None) -> AsyncIterator[Delivery]:
         """Documents for this agency, verified, each lane in sequence; goes on where the last run stopped.
 
         A document is settled when it is acknowledged, or when the next one is asked for, which
         acknowledges that it arrived (01). What was handed to the caller and not settled before a
         crash comes again with `redelivered` set. Use one iteration at a time.
 
+        Args:
+            idle_seconds: end when nothing came for so long; None: never end.
+
         Raises:
             InvariantError: a sequence number is missing: something was removed from the inbox.
         """
-        return self._receiver.receive()
+        return self._receiver.receive(idle_seconds)
 
     @property
     def refused(self) -> int:

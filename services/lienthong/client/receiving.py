@@ -309,8 +309,8 @@ class Receiver:
             except TimeoutError:
                 pass
 
-    async def receive(self) -> AsyncIterator[Delivery]:
-        """Documents, each lane in sequence, express first; see `Client.receive`."""
+    async def receive(self, idle_seconds: float | None) -> AsyncIterator[Delivery]:
+        """Documents, each lane in sequence; see `Client.receive`."""
         while True:
             if self._failure is not None:
                 raise self._failure
@@ -318,14 +318,25 @@ class Receiver:
                 await self._reload()
             if not self._ready:
                 self._news.clear()
-                if not self._overflowed:
-                    await self._news.wait()
+                if not self._overflowed and not await self._wait_for_news(idle_seconds):
+                    return
                 continue
             delivery = self._ready.popleft()
             self._ready_bytes -= delivery.size
             yield delivery
             if not delivery._settled:  # noqa: SLF001 - a class of this module
                 self.acknowledge(delivery, Status.ARRIVED, "")
+
+    async def _wait_for_news(self, idle_seconds: float | None) -> bool:
+        """Whether something was read within the time, counted from when all there was had been read."""
+        if idle_seconds is not None:
+            await self.caught_up.wait()
+        try:
+            async with asyncio.timeout(idle_seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _reload(self) -> None:
         """Fetch waiting documents from the store: those of an earlier run, and those memory had no room for."""

@@ -15,7 +15,7 @@ from lienthong.client.documents import Progress, State
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
 
-__all__ = ["Answer", "Arrival", "Outgoing", "ReceiptLine", "Round", "Store"]
+__all__ = ["Answer", "Arrival", "Outgoing", "ReceiptLine", "Round", "Store", "Summary"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -116,6 +116,16 @@ class ReceiptLine(NamedTuple):
     id: bytes
     reason: str
     position: int
+
+
+class Summary(NamedTuple):
+    """Documents of the outbox, counted."""
+
+    documents: int
+    accepted: int
+    rejected: int
+    acknowledged: int
+    """Those of which every recipient has said more than that they arrived."""
 
 
 class Round(NamedTuple):
@@ -299,6 +309,25 @@ class Store:
             (limit,),
         )
         return [(Arrival(*row[:9], bool(row[9]), row[10] or b""), row[11]) for row in rows]
+
+    def find(self, beginning: bytes) -> list[bytes]:
+        """Ids of documents in the outbox or inbox that begin so; at most ten."""
+        end = beginning + b"\xff" * (32 - len(beginning))
+        rows = self._sql.execute(
+            "SELECT id FROM outbox WHERE kind = 'document' AND id BETWEEN ? AND ?"
+            " UNION SELECT id FROM inbox WHERE id BETWEEN ? AND ? LIMIT 10",
+            (beginning, end, beginning, end),
+        )
+        return [row[0] for row in rows]
+
+    def summary(self) -> Summary:
+        """Counts over the documents of the outbox."""
+        row = self._sql.execute(
+            "SELECT COUNT(*), COALESCE(SUM(state = 1), 0), COALESCE(SUM(state = 2), 0), COALESCE(SUM(expected <="
+            " (SELECT COUNT(DISTINCT agency) FROM answer WHERE document = outbox.id AND status <> '01')), 0)"
+            " FROM outbox WHERE kind = 'document'"
+        ).fetchone()
+        return Summary(*row)
 
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""

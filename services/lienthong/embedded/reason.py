@@ -38,10 +38,11 @@ def reason_in(output: str) -> str | None:
     """
     lines = output.splitlines()
     for form in _FORMS:
-        said = dict.fromkeys(match["said"].strip() for match in map(form.match, lines) if match)
+        # Newest first, each only once: the cause at the root of a chain comes last in the output.
+        said = dict.fromkeys(match["said"].strip() for match in map(form.match, reversed(lines)) if match)
         if said:
-            last = list(said)[-1:] if form is _FORMS[-1] else list(said)[-_LINES:]
-            return "; ".join(_shorten(line) for line in last)
+            newest = list(said)[: 1 if form is _FORMS[-1] else _LINES]
+            return "; ".join(_shorten(line) for line in reversed(newest))
     return None
 
 

@@ -63,6 +63,8 @@ class SigningKey:
         """
         try:
             private = load_pem_private_key(path.read_bytes(), password=None)
+        except FileNotFoundError as error:
+            raise ValueError(f"there is no signing key at {path}") from error
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"cannot read a signing key from {path}: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):

@@ -91,9 +91,7 @@ def test_all_jars_are_fetched_and_named(repository: Repository) -> None:
     assert {"one": 1, "two": 1} == repository.asked
 
 
-def test_the_second_time_needs_no_network(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_second_time_needs_no_network(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """When all jars are there, jgo is not even imported, and nothing is said."""
     first = jars.class_path()
     monkeypatch.setitem(sys.modules, "jgo.maven", None)
@@ -103,7 +101,6 @@ def test_the_second_time_needs_no_network(
     assert {"one": 1, "two": 1} == repository.asked
 
 
-@pytest.mark.usefixtures("repository")
 def test_only_a_damaged_jar_is_fetched_again(repository: Repository) -> None:
     """A jar whose size has changed is replaced; the others are left alone."""
     damaged = jars.class_path()[1]
@@ -123,7 +120,9 @@ def test_a_lost_connection_is_tried_again(repository: Repository) -> None:
 def test_giving_up_says_why_and_what_to_do(repository: Repository) -> None:
     """When the network stays away, the error is a sentence with a way out; nothing partial remains."""
     repository.failures["two"] = 100
-    with pytest.raises(UnavailableError, match=r"could not be fetched: connection reset\..* or copy the folder"):
+    with pytest.raises(
+        UnavailableError, match=r"could not be fetched: connection reset\..* or copy the folder"
+    ):
         jars.class_path()
     assert "two-1.0.jar" not in fetched()
     assert 3 == repository.asked["two"]
@@ -142,7 +141,7 @@ def test_a_later_try_goes_on_where_the_first_stopped(repository: Repository) -> 
 def test_a_jar_with_another_hash_is_refused(repository: Repository) -> None:
     """A file of the right length that somebody changed on its way is never used."""
     repository.contents["one"] = b"FIRST JAR"
-    with pytest.raises(UnavailableError, match="one-1.0.jar is not what was expected"):
+    with pytest.raises(UnavailableError, match=r"one-1\.0\.jar is not what was expected"):
         jars.class_path()
     assert "one-1.0.jar" not in fetched()
 
@@ -170,7 +169,7 @@ def test_a_cache_that_cannot_be_written_is_a_plain_error(
     """A file where the cache's folder should be is reported, not thrown as a foreign exception."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(UnavailableError, match="could not be fetched: .*Not a directory"):
+    with pytest.raises(UnavailableError, match=r"could not be fetched: .*Not a directory"):
         jars.class_path()
     assert {} == repository.asked
 

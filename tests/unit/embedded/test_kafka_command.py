@@ -75,10 +75,8 @@ def test_wrong_words_are_a_matter_of_usage(arguments: tuple[str, ...], home: Pat
 
 
 @pytest.mark.parametrize("command", ["up", "status"])
-def test_a_cluster_that_does_not_answer(
-    command: str, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With an address set, nothing is started instead; one sentence on standard error says it is not there."""
+def test_a_cluster_that_does_not_answer(command: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an address set, nothing is started instead; one sentence on standard error says so."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -94,5 +92,7 @@ def test_down_leaves_an_existing_cluster_alone(monkeypatch: pytest.MonkeyPatch) 
     """A cluster that was not started here is not stopped here."""
     monkeypatch.setenv("LIENTHONG_BOOTSTRAP", "kafka.example:9092")
     result = call("down", "--json")
-    assert {"embedded": False, "stopped": False, "bootstrap": "kafka.example:9092"} == json.loads(result.stdout)
+    assert {"embedded": False, "stopped": False, "bootstrap": "kafka.example:9092"} == json.loads(
+        result.stdout
+    )
     assert 0 == result.exit_code

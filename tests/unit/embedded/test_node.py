@@ -34,9 +34,7 @@ def test_a_process_that_does_not_answer_runs_but_is_not_ready(tmp_path: Path) ->
     """A broker that is there and silent is not reported as one that serves."""
     process = identify(os.getpid())
     assert process is not None
-    state = NodeState(
-        cluster_id="c", port=1, controller_port=2, pid=process.pid, started=process.started
-    )
+    state = NodeState(cluster_id="c", port=1, controller_port=2, pid=process.pid, started=process.started)
     StateFile(tmp_path / "state.json").write(state)
     status = EmbeddedKafka(tmp_path).status()
     assert (True, False, "127.0.0.1:1") == (status.running, status.ready, status.bootstrap)

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -32,7 +32,8 @@ def serve(listener: socket.socket, reply: Reply) -> None:
             connection, _ = listener.accept()
         except OSError:
             return
-        with connection:
+        # A client that did not like the answer hangs up on the rest of it.
+        with connection, suppress(ConnectionResetError):
             connection.settimeout(5)
             while head := connection.recv(4, socket.MSG_WAITALL):
                 request = connection.recv(struct.unpack(">i", head)[0], socket.MSG_WAITALL)

@@ -20,7 +20,7 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[Process]:
-    """A process that runs until it is told to end."""
+    """Start a process that runs until it is told to end."""
     started = spawn(SLEEP, folder=tmp_path, log=tmp_path / "log", environment=os.environ)
     yield started
     started.send(signal.SIGKILL)

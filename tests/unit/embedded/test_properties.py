@@ -50,7 +50,13 @@ def test_names_in_any_language_reach_java() -> None:
 
 @pytest.mark.parametrize(
     "extra",
-    [{"listeners": "CLIENT://0.0.0.0:9092"}, {"log.dirs": "/"}, {"a b": "c"}, {"a": "b\nlisteners=x"}, {"": "x"}],
+    [
+        {"listeners": "CLIENT://0.0.0.0:9092"},
+        {"log.dirs": "/"},
+        {"a b": "c"},
+        {"a": "b\nlisteners=x"},
+        {"": "x"},
+    ],
 )
 def test_what_the_node_decides_cannot_be_overridden(extra: dict[str, str]) -> None:
     """Addresses and folders stay as they are, and no value can bring further properties with it."""

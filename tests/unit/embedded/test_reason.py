@@ -7,7 +7,9 @@ import pytest
 from lienthong.embedded.reason import last_reason, reason_in
 
 LOGGED = "2026-11-24T02:28:10.449Z [main] ERROR kafka.Kafka$ - Exiting Kafka due to fatal exception\n"
-NEWS = "2026-11-24T02:28:10.449Z [main] WARN kafka.Controller - Performing activation. ERROR is no level here\n"
+NEWS = (
+    "2026-11-24T02:28:10.449Z [main] WARN kafka.Controller - Performing activation. ERROR is no level here\n"
+)
 THROWN = "java.lang.RuntimeException: Stored node id 2 is not 1.\n\tat kafka.Kafka.main(Kafka.scala)\n"
 
 
@@ -20,6 +22,11 @@ THROWN = "java.lang.RuntimeException: Stored node id 2 is not 1.\n\tat kafka.Kaf
         (
             LOGGED + "a.b.KafkaException: outer\n\tat x\nCaused by: java.io.IOException: inner\n" + THROWN,
             "IOException: inner; RuntimeException: Stored node id 2 is not 1",
+        ),
+        (
+            "a.Cause: root\njava.lang.Exception: a\nCaused by: java.net.BindException: root\n"
+            "java.lang.Exception: b\nCaused by: java.lang.Exception: a\nCaused by: java.net.BindException: root\n",
+            "Exception: a; BindException: root",
         ),
         (THROWN * 3, "RuntimeException: Stored node id 2 is not 1"),
         (
@@ -35,7 +42,7 @@ THROWN = "java.lang.RuntimeException: Stored node id 2 is not 1.\n\tat kafka.Kaf
     ],
 )
 def test_the_reason_is_what_says_most(output: str, reason: str | None) -> None:
-    """Exceptions come before logged errors, those before Java's own words, the last line is better than none."""
+    """Exceptions come before logged errors, those before Java's own words; any line is better than none."""
     assert reason == reason_in(output)
 
 

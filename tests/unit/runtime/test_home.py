@@ -9,7 +9,7 @@ from lienthong.runtime.home import cache, home
 
 @pytest.fixture(autouse=True)
 def person(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person's account with nothing set."""
+    """Act for a person who has set nothing."""
     for variable in ("LIENTHONG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", "/home/an")

@@ -1,0 +1,71 @@
+# Everything runs in .venv, which the first target that needs it makes. Needed before: Python >= 3.11 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+T      ?=
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/python: Makefile
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is missing: install it, or name one with PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed; name one with PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module does not work: on Debian or Ubuntu install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/run: $(VENV)/python requirements.lock pyproject.toml
+	@echo "installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || { echo "the packages could not be installed: is a package index reachable (see 'pip config list')?"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run requirements-dev.lock
+	@echo "installing the tools for tests into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock || { echo "the packages could not be installed: is a package index reachable (see 'pip config list')?"; exit 1; }
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/dev ## Install everything into .venv
+
+.PHONY: demo
+demo: $(VENV)/run ## Watch documents travel over a real Kafka; ARGS="--documents 20000"
+	@$(BIN)/lienthong demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/dev ## Run all tests, against a real Kafka; T=path or -k narrows
+	@$(BIN)/python -m pytest $(T)
+
+.PHONY: quick
+quick: $(VENV)/dev ## Run the tests that need no Kafka
+	@$(BIN)/python -m pytest tests/unit -m "not slow" $(T)
+
+.PHONY: fuzz
+fuzz: $(VENV)/dev ## Fuzz the decoder with 200,000 mutations
+	@LIENTHONG_FUZZ_CASES=200000 $(BIN)/python -m pytest tests/unit/kernel/test_fuzz.py
+
+.PHONY: lint
+lint: $(VENV)/dev ## Check format, lint, types and layers
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: check
+check: lint test ## Lint and all tests
+
+.PHONY: format
+format: $(VENV)/dev ## Format the code and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+.PHONY: lock
+lock: $(VENV)/dev ## Resolve the lock files anew (hashes, no addresses)
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra embedded --output-file requirements.lock pyproject.toml requirements.in
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
+
+.PHONY: clean
+clean: ## Remove what was built and installed here
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

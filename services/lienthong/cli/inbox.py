@@ -1,0 +1,136 @@
+"""``lienthong inbox``: receive documents, or list those received."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lienthong.cli.output import JsonOption, console, run, say_json, say_table, told
+from lienthong.cli.people import client_settings
+from lienthong.client import Delivery, Status, connect
+from lienthong.client.store import Store
+from lienthong.runtime.settings import Settings
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+_UNSAFE = re.compile(r"[^\w.\- ]+")
+
+
+@app.command()
+def inbox(
+    agency: Annotated[str, typer.Option(help="Code of the agency that receives.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for more until interrupted.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List what was received before; receive nothing.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Folder to write the files to, one folder a document.")] = None,
+    status: Annotated[str, typer.Option(help="Acknowledge each with this status code.")] = "01",
+    reason: Annotated[str, typer.Option(help="Reason to go with the status; needed for 02 and 16.")] = "",
+    bootstrap: Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Receive the documents that wait, verified and in sequence, and acknowledge them."""
+    with told():
+        if list_:
+            _list(agency, json=json)
+            return
+        code = Status(status)
+        settings = client_settings(bootstrap)
+
+        async def work() -> int:
+            count = 0
+            async with connect(agency, settings) as client:
+                async for delivery in client.receive(idle_seconds=None if follow else 1.0):
+                    paths = _save(delivery, save) if save else []
+                    await delivery.acknowledge(code, reason)
+                    _show(delivery, paths, json=json)
+                    count += 1
+            return count
+
+        try:
+            count = run(work())
+        except KeyboardInterrupt:
+            return
+        if not json:
+            console.print(f"{count} documents received." if count else "No documents wait.")
+
+
+def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
+    document = delivery.document
+    if json:
+        shown: dict[str, Any] = {
+            "id": delivery.id.hex(),
+            "sender": delivery.sender,
+            "lane": delivery.lane,
+            "sequence": delivery.sequence,
+            "position": delivery.position,
+            "accepted_at": _time(delivery.accepted_at),
+            "redelivered": delivery.redelivered,
+            "document": document.model_dump(mode="json", exclude={"refers_to"}),
+            "files": [
+                {"name": one.name, "media_type": one.media_type, "size": one.size, "sha256": one.sha256.hex()}
+                for one in delivery.statement.attachments
+            ],
+            "saved": [str(path) for path in paths],
+        }
+        say_json(shown)
+        return
+    urgent = " [red]express[/red]" if delivery.lane == 0 else ""
+    console.print(
+        f"[bold]{delivery.sender}[/bold]{urgent} {_time(delivery.accepted_at)} #{delivery.lane}/{delivery.sequence}"
+        f" [cyan]{delivery.id.hex()[:16]}[/cyan]",
+        highlight=False,
+    )
+    console.print(f"  {document.subject}", markup=False, highlight=False)
+    for file in delivery.statement.attachments:
+        console.print(f"  - {file.name} ({file.size} bytes)", markup=False, highlight=False)
+    for path in paths:
+        console.print(f"  saved {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _save(delivery: Delivery, folder: Path) -> list[Path]:
+    """Write the files; names are the sender's, so nothing of them is used but harmless characters."""
+    into = folder / delivery.id.hex()
+    into.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, file in enumerate(delivery.files, 1):
+        name = _UNSAFE.sub("_", file.name).strip(". ")[-100:] or "file"
+        path = into / f"{number:02d}-{name}"
+        path.write_bytes(file.content)
+        paths.append(path)
+    return paths
+
+
+def _list(agency: str, *, json: bool) -> None:
+    path = Settings().home / "agencies" / agency / "store.sqlite"
+    if not path.exists():
+        raise ValueError(f"agency {agency} has received nothing here: there is no {path}")
+    store = Store(path)
+    found = store.listing(200)
+    store.close()
+    if json:
+        for arrival, status in found:
+            say_json(
+                {
+                    "id": arrival.id.hex(), "sender": arrival.sender, "subject": arrival.subject,
+                    "lane": arrival.lane, "sequence": arrival.sequence, "accepted_at": _time(arrival.judged_at),
+                    "status": status,
+                }
+            )  # fmt: skip
+        return
+    say_table(
+        f"Inbox of {agency}, newest first",
+        ("accepted", "from", "subject", "lane/seq", "status", "envelope id"),
+        (
+            (
+                _time(arrival.judged_at), arrival.sender, arrival.subject,
+                f"{arrival.lane}/{arrival.sequence}", status or "waiting", arrival.id.hex()[:16],
+            )
+            for arrival, status in found
+        ),
+    )  # fmt: skip
+
+
+def _time(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1000).astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,121 @@
+"""The demonstration from beginning to end; what people see of it is in `lienthong.cli.demo`."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from lienthong.auditor.verify import Report, verify
+from lienthong.demo.exchange import Result, exchange
+from lienthong.demo.pattern import plan
+from lienthong.demo.stage import ServiceProcess, provision
+from lienthong.directory.listing import ListedAgency, read_listing
+from lienthong.embedded import EmbeddedKafka
+from lienthong.kernel.agency import agency_code
+from lienthong.runtime.settings import Settings
+
+__all__ = ["Played", "Stage", "example_agencies", "play"]
+
+LANES = 2
+_ORIGIN = "demo.lienthong"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How the demonstration is set up."""
+
+    documents: int
+    agencies: int
+    keep: bool
+    """Leave Kafka, services and the home folder as they are at the end."""
+    bootstrap: str = ""
+    """An existing Kafka to use; empty: start one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it."""
+
+    result: Result
+    audit: Report
+    home: Path
+    bootstrap: str
+
+    def as_json(self) -> dict[str, object]:
+        """Counts, rates and latencies; milliseconds where the name says so."""
+        result = self.result
+        return {
+            "documents": result.documents,
+            "deliveries": result.deliveries,
+            "acknowledged": result.acknowledged,
+            "lost": result.lost,
+            "repeated": result.repeated,
+            "refused": result.refused,
+            "rejected": result.rejected,
+            "entries": self.audit.entries,
+            "verified": self.audit.verified,
+            "findings": len(self.audit.findings),
+            "seconds": round(result.seconds, 3),
+            "documents_per_second": round(result.documents / result.seconds, 1),
+            "deliveries_per_second": round(result.deliveries / result.seconds, 1),
+            "p50_ms": result.percentile(result.latencies, 0.50),
+            "p99_ms": result.percentile(result.latencies, 0.99),
+            "express_p99_ms": result.percentile(result.express_latencies, 0.99),
+        }
+
+
+def example_agencies(count: int) -> list[ListedAgency]:
+    """The example list with `count` connected agencies; made-up ones are added beyond the dozen it has."""
+    with as_file(files("lienthong.demo") / "agencies.csv") as path:
+        listed = read_listing(path)
+    connected = [one for one in listed if one.connected]
+    made_up = [
+        ListedAgency(agency_code(f"X{number:03d}"), "", f"Cơ quan mẫu số {number}", None, True)
+        for number in range(1, count - len(connected) + 1)
+    ]
+    chosen = [*connected, *made_up][:count]
+    codes = {one.code for one in chosen}
+    return [*chosen, *(one for one in listed if not one.connected and one.parent in codes)]
+
+
+async def play(stage: Stage, say: Callable[[str], None], report: Callable[[Result], None]) -> Played:
+    """Start what is needed, let agencies exchange documents, audit, and clear up.
+
+    Args:
+        stage: the set-up.
+        say: told in a few words what is going on.
+        report: called again and again with the counts of the exchange.
+
+    Raises:
+        UnavailableError: something does not start or does not go on.
+    """
+    home = Path(tempfile.mkdtemp(prefix="lienthong-demo-"))
+    async with AsyncExitStack() as stack:
+        if not stage.keep:
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+        bootstrap = stage.bootstrap
+        if not bootstrap:
+            kafka = EmbeddedKafka(home / "kafka", report=say)
+            if not stage.keep:
+                stack.push_async_callback(asyncio.to_thread, kafka.down)
+            bootstrap = await asyncio.to_thread(kafka.up)
+        settings = Settings(home=home, bootstrap=bootstrap)
+        listed = example_agencies(stage.agencies)
+        codes: Sequence[str] = [one.code for one in listed if one.connected]
+        say(f"provisioning {len(codes)} agencies: keys, topics, directory")
+        trust = await provision(home, settings.kafka(), listed, lanes=LANES, origin=_ORIGIN)
+        service = ServiceProcess("all", settings, home / "log" / "services.log")
+        if not stage.keep:
+            stack.push_async_callback(service.stop)
+        say("starting intake, dispatch and notary")
+        await service.start()
+        say("exchanging documents")
+        planned = list(plan(stage.documents, codes))
+        result = await exchange(planned, codes, settings, report)
+        say("the auditor verifies every entry from the topics alone")
+        audit = await verify(settings.kafka(), trust)
+        return Played(result, audit, home, bootstrap)
