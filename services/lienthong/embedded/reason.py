@@ -13,10 +13,10 @@ _FORMS = (
     # What was thrown says more than what was logged about it, and that more than Java's own messages.
     re.compile(
         r"^(?:Caused by: |Exception in thread \"[^\"]*\" |Terminating due to )?"
-        r"(?:[\w$]+\.)*(?P<said>[\w$]+(?:Exception|Error)(?:: .*)?)$"
+        r"(?:[\w$]+\.)*(?P<said>[\w$]*(?:Exception|Error)(?:: .*)?)$"
     ),
     re.compile(r"^[^\[]*\[[^]]*\] (?:ERROR|FATAL) \S+ - (?P<said>.*)$"),
-    re.compile(r"^(?P<said>(?:Error|Could not|Unrecognized|# There is) .*)$"),
+    re.compile(r"^(?:# )?(?P<said>(?:Error|Could not|Unrecognized|There is) .*)$"),
     re.compile(r"^(?P<said>.*\S.*)$"),
 )
 

@@ -17,7 +17,15 @@ __all__ = ["ALGORITHM", "KEY_ID_BYTES", "SigningKey", "key_id_of", "verify_signa
 
 ALGORITHM = "ed25519"
 KEY_ID_BYTES = 16
-_PUBLIC_KEY_BYTES = 32
+
+_PRIME = 2**255 - 19
+_ORDER_8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022
+_SMALL_ORDER = frozenset(
+    (y | sign << 255).to_bytes(32, "little")
+    for y in (0, 1, _ORDER_8, _PRIME - _ORDER_8, _PRIME - 1, _PRIME, _PRIME + 1)
+    for sign in (0, 1)
+)
+"""The 14 ways to write a point of small order. Under such a key one signature verifies over many messages."""
 
 
 def key_id_of(public_key: bytes, algorithm: str = ALGORITHM) -> bytes:
@@ -26,7 +34,12 @@ def key_id_of(public_key: bytes, algorithm: str = ALGORITHM) -> bytes:
 
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether the Ed25519 signature (64 bytes) of the message verifies under the raw key (32 bytes)."""
+    """Whether the Ed25519 signature (64 bytes) of the message verifies under the raw key (32 bytes).
+
+    Under a key of small order nothing verifies.
+    """
+    if public_key in _SMALL_ORDER:
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):

@@ -25,7 +25,8 @@ THROWN = "java.lang.RuntimeException: Stored node id 2 is not 1.\n\tat kafka.Kaf
         ),
         (
             "a.Cause: root\njava.lang.Exception: a\nCaused by: java.net.BindException: root\n"
-            "java.lang.Exception: b\nCaused by: java.lang.Exception: a\nCaused by: java.net.BindException: root\n",
+            "java.lang.Exception: b\nCaused by: java.lang.Exception: a\n"
+            "Caused by: java.net.BindException: root\n",
             "Exception: a; BindException: root",
         ),
         (THROWN * 3, "RuntimeException: Stored node id 2 is not 1"),

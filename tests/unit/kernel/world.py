@@ -1,13 +1,15 @@
 """A small backbone of fixed keys, agencies and times, and envelopes made in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from lienthong.kernel.directory import Agency, Directory, Key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
+from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import ALGORITHM, SigningKey
 from lienthong.kernel.lanes import lane_of
@@ -38,6 +40,13 @@ THREAD = bytes.fromhex("00112233445566778899aabbccddeeff")
 EXPRESS_THREAD = bytes.fromhex("80112233445566778899aabbccddeeff")
 SALT = bytes(range(16))
 CONTENT = b"%PDF-1.7 content"
+
+
+def reason_of(call: Callable[..., object], *values: Any, **named: Any) -> Reason:
+    """The reason for which a call rejects what it is given."""
+    with pytest.raises(RejectedError) as caught:
+        call(*values, **named)
+    return caught.value.reason
 
 
 def key_named(name: str) -> SigningKey:

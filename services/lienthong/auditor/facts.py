@@ -1,0 +1,243 @@
+"""What is remembered of each ledger entry of a lane while the other topics are held against it.
+
+Some 70 bytes an entry, in flat arrays: a Python object for each would cost ten times as much. What an
+agency may choose (an id in a receipt, for instance) is compared by hash, never by a part of it.
+"""
+
+from array import array
+from hashlib import sha256
+from typing import Final
+
+from lienthong.kernel.ledger import Outcome
+from lienthong.kernel.reasons import Reason
+
+__all__ = ["GENESIS_DIGEST", "UNKNOWN_CODE", "LaneFacts", "Places", "outcome_code"]
+
+GENESIS_DIGEST: Final = bytes(32)
+"""Stands for the digest of a genesis record, which has no value; no value is known that hashes to it."""
+_NO_DIGEST: Final = b"\xff" * 32
+_DIGEST_BYTES, _MARK_BYTES = 32, 16
+_BROKEN, _DOUBTED, _DUPLICATE = 1, 2, 4
+_NOTHING, _ACCEPTED, _OPENED = 0, 1, 2
+_REASONS: Final = tuple(Reason)
+_CODES: Final = {reason.value: number for number, reason in enumerate(_REASONS, _OPENED + 1)}
+_NO_RECORD: Final = _CODES[Reason.NO_RECORD]
+UNKNOWN_CODE: Final = 255
+"""Rejected for what is no reason."""
+_DUE, _SAID = 1, 2
+
+
+def _mark(envelope_id: bytes | None) -> bytes:
+    """16 bytes that stand for an envelope id, or for none."""
+    return sha256(envelope_id).digest()[:_MARK_BYTES] if envelope_id is not None else bytes(_MARK_BYTES)
+
+
+def outcome_code(outcome: Outcome, reason: str) -> int:
+    """One byte for what intake said.
+
+    Raises:
+        ValueError: there is no such reason.
+    """
+    if outcome is Outcome.REJECTED:
+        code = _CODES.get(reason)
+        if code is None:
+            raise ValueError(f"{reason[:40]!r} is not a reason")
+        return code
+    return _ACCEPTED if outcome is Outcome.ACCEPTED else _OPENED
+
+
+class LaneFacts:
+    """Facts about the entries of one lane, by ledger position.
+
+    Args:
+        first: ledger position of the first entry that is judged.
+    """
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._digests = bytearray()
+        self._marks = bytearray()
+        self._judged = array("q")
+        self._known = array("I")
+        self._known_values: list[int] = []
+        self._known_numbers: dict[int, int] = {}
+        self._codes = bytearray()
+        self._kinds: list[str | None] = [None]
+        self._kind_numbers: dict[str | None, int] = {None: 0}
+        self._kind = bytearray()
+        self._agencies: list[str] = []
+        self._agency_numbers: dict[str, int] = {}
+        self._agency = array("I")
+        self._flags = bytearray()
+        self._receipts = bytearray()
+
+    @property
+    def end(self) -> int:
+        """The position after the last one."""
+        return self.first + len(self._codes)
+
+    def __contains__(self, position: int) -> bool:
+        return self.first <= position < self.first + len(self._codes)
+
+    def skip(self, count: int = 1) -> None:
+        """Positions that hold no entry."""
+        self._digests += _NO_DIGEST * count
+        self._marks += bytes(_MARK_BYTES * count)
+        self._judged.frombytes(bytes(8 * count))
+        for numbers in (self._known, self._agency):
+            numbers.frombytes(bytes(numbers.itemsize * count))
+        for codes in (self._codes, self._kind, self._flags, self._receipts):
+            codes += bytes(count)
+
+    def add(
+        self,
+        *,
+        code: int,
+        agency: str,
+        digest: bytes,
+        envelope_id: bytes | None,
+        kind: str | None,
+        judged_at: int,
+        known_at: int,
+        broken: bool,
+        duplicate: bool,
+        receipt_due: bool,
+    ) -> None:
+        """The entry at the next position."""
+        self._digests += digest
+        self._marks += _mark(envelope_id)
+        self._judged.append(judged_at)
+        number = self._known_numbers.get(known_at)
+        if number is None:
+            number = self._known_numbers[known_at] = len(self._known_values)
+            self._known_values.append(known_at)
+        self._known.append(number)
+        number = self._agency_numbers.get(agency)
+        if number is None:
+            number = self._agency_numbers[agency] = len(self._agencies)
+            self._agencies.append(agency)
+        self._agency.append(number)
+        self._codes.append(code)
+        number = self._kind_numbers.get(kind)
+        if number is None:
+            number = self._kind_numbers[kind] = len(self._kinds)
+            self._kinds.append(kind)
+        self._kind.append(number)
+        self._flags.append((_BROKEN if broken else 0) | (_DUPLICATE if duplicate else 0))
+        self._receipts.append(_DUE if receipt_due else 0)
+
+    def digest(self, position: int) -> bytes:
+        """SHA-256 of the value, 32 bytes."""
+        at = (position - self.first) * _DIGEST_BYTES
+        return bytes(self._digests[at : at + _DIGEST_BYTES])
+
+    def heal(self, position: int, digest: bytes) -> None:
+        """Put the digest of the value that verified in the place of a broken one."""
+        at = (position - self.first) * _DIGEST_BYTES
+        self._digests[at : at + _DIGEST_BYTES] = digest
+
+    def has_id(self, position: int, envelope_id: bytes | None) -> bool:
+        """Whether this is the entry's envelope id."""
+        at = (position - self.first) * _MARK_BYTES
+        return self._marks[at : at + _MARK_BYTES] == _mark(envelope_id)
+
+    def judged_at(self, position: int) -> int:
+        """When it was judged, milliseconds since 1970 UTC."""
+        return self._judged[position - self.first]
+
+    def known_at(self, position: int) -> int:
+        """The newest fact of the directory that it was judged by, milliseconds since 1970 UTC."""
+        return self._known_values[self._known[position - self.first]]
+
+    def agency(self, position: int) -> str:
+        """Owner of the out topic that it came from."""
+        return self._agencies[self._agency[position - self.first]]
+
+    def kind(self, position: int) -> str | None:
+        """The statement's kind, when it could be told."""
+        return self._kinds[self._kind[position - self.first]]
+
+    def is_accepted(self, position: int) -> bool:
+        """Whether it was accepted."""
+        return self._codes[position - self.first] == _ACCEPTED
+
+    def is_no_record(self, position: int) -> bool:
+        """Whether it stands for an offset without a record."""
+        return self._codes[position - self.first] == _NO_RECORD
+
+    def reason(self, position: int) -> Reason | None:
+        """Why it was rejected; None if it was not."""
+        code = self._codes[position - self.first]
+        return _REASONS[code - _OPENED - 1] if _OPENED < code < UNKNOWN_CODE else None
+
+    def outcome(self, position: int) -> str:
+        """What the entry says, in words."""
+        code = self._codes[position - self.first]
+        words = {_NOTHING: "nothing", _ACCEPTED: "accepted", _OPENED: "opened"}
+        return words.get(code) or f"rejected ({self.reason(position)})"
+
+    def is_duplicate(self, position: int) -> bool:
+        """Whether its envelope id was accepted before."""
+        return bool(self._flags[position - self.first] & _DUPLICATE)
+
+    def is_broken(self, position: int) -> bool:
+        """Whether its content cannot be believed."""
+        return bool(self._flags[position - self.first] & _BROKEN)
+
+    def doubt(self, position: int) -> None:
+        """Something about it does not hold."""
+        self._flags[position - self.first] |= _DOUBTED
+
+    def verified(self) -> int:
+        """Number of positions that hold an entry about which everything holds."""
+        sound = self._flags.count(0) + self._flags.count(_DUPLICATE)
+        return sound - self._codes.count(_NOTHING)
+
+    def receipt_said(self, position: int) -> None:
+        """Its sender was told."""
+        self._receipts[position - self.first] = _SAID
+
+    def receipts_due(self) -> list[int]:
+        """Positions whose sender was not told and should have been, in order."""
+        due = []
+        at = self._receipts.find(_DUE)
+        while at >= 0:
+            due.append(self.first + at)
+            at = self._receipts.find(_DUE, at + 1)
+        return due
+
+
+class Places:
+    """Ledger positions of one source's records, by their offset in the out topic.
+
+    Args:
+        first: the lowest source offset that is judged.
+    """
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._positions = array("q")
+        self.repeats: dict[int, list[int]] = {}
+        """Positions of further entries of an offset; they are void."""
+
+    @property
+    def end(self) -> int:
+        """The source offset after the last one."""
+        return self.first + len(self._positions)
+
+    def at(self, offset: int) -> int:
+        """Position of the entry, or -1."""
+        index = offset - self.first
+        return self._positions[index] if 0 <= index < len(self._positions) else -1
+
+    def put(self, offset: int, position: int) -> None:
+        """Note an entry; offsets left out get none."""
+        index = offset - self.first
+        if index < 0:
+            return
+        missing = index - len(self._positions)
+        if missing >= 0:
+            self._positions.extend([-1] * missing)
+            self._positions.append(position)
+        else:
+            self._positions[index] = position

@@ -1,0 +1,115 @@
+"""One lane under audit: what its three passes share."""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from lienthong.auditor.facts import LaneFacts, Places
+from lienthong.auditor.findings import Findings
+from lienthong.kernel.topics import LEDGER, Partition
+
+__all__ = ["Lane", "LaneCounts", "Rules", "text_of"]
+
+
+class Rules(NamedTuple):
+    """What an audit holds the topics against."""
+
+    generations: Mapping[str, str]
+    """Id of the out topic of each connected agency that has one."""
+    out_ends: Mapping[str, int]
+    """Where the out partitions of this lane end, by agency."""
+    backbones: frozenset[str]
+    """Agencies that sign receipts; they get none themselves."""
+    now: int
+    """When the ledger's end was looked up, milliseconds since 1970 UTC."""
+    grace_ms: int
+    """How long something may be on its way before its absence is damage."""
+    clock_bound_ms: int
+    """How far intake's clock and the broker's may be apart."""
+
+
+@dataclass(slots=True)
+class LaneCounts:
+    """Numbers of one lane's audit."""
+
+    lane: int
+    entries: int = 0
+    """Entries of the ledger that were judged again."""
+    verified: int = 0
+    """Entries about which everything holds."""
+    accepted: int = 0
+    rejected: int = 0
+    opened: int = 0
+    repeats: int = 0
+    """Void: the source offset was taken before."""
+    duplicates: int = 0
+    """Void: the envelope id was accepted before."""
+    reconsidered: int = 0
+    """Verdicts that agree with a directory that was being changed at that moment."""
+    out_records: int = 0
+    not_judged_yet: int = 0
+    deliveries: int = 0
+    """Records of inboxes that were held against the ledger."""
+    deliveries_verified: int = 0
+    deliveries_repeated: int = 0
+    not_delivered_yet: int = 0
+    receipt_lines: int = 0
+    """What receipts say, line by line."""
+    receipts_not_said_yet: int = 0
+    acknowledged: int = 0
+    """Documents named by acknowledgements."""
+    not_checked: int = 0
+    """Statements about what lies before the part that was read, or too far back to be remembered."""
+    consequences: int = 0
+    """Differences that follow from damage that is named, and are not named again."""
+
+    def as_json(self) -> dict[str, int]:
+        """For programs."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Lane:
+    """What is known of one lane so far."""
+
+    number: int
+    complete: bool
+    """The ledger was read from its first entry on."""
+    bounded: bool
+    """The audit ends before the ledger does."""
+    facts: LaneFacts
+    findings: Findings
+    counts: LaneCounts
+    places: dict[tuple[str, str], Places] = field(default_factory=dict)
+    """Where each source's records stand in the ledger, by agency and generation."""
+    last_before: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Last offset of each source before the part that is judged."""
+    deliveries: dict[str, "array[int]"] = field(default_factory=dict)
+    """Ledger positions of what each agency's inbox must hold, in order."""
+    disordered: bool = False
+    """The ledger lacks entries, or holds foreign ones, or another order: positions cannot be relied on."""
+    lost: set[bytes] = field(default_factory=set)
+    """Digests of out records that the ledger lacks."""
+
+    @property
+    def ledger(self) -> Partition:
+        """The ledger's partition."""
+        return Partition(LEDGER, self.number)
+
+    def expect(self, agency: str, position: int) -> None:
+        """An inbox must hold this entry."""
+        expected = self.deliveries.get(agency)
+        if expected is None:
+            expected = self.deliveries[agency] = array("q")
+        expected.append(position)
+
+    def damage(self, position: int, what: str) -> None:
+        """Name damage of the ledger."""
+        self.findings.add(self.ledger, position, what)
+
+
+def text_of(value: Any) -> str:
+    """Something from the wire within a sentence: short, and nothing that a terminal obeys."""
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return "".join(one if one.isprintable() else "?" for one in text[:80])

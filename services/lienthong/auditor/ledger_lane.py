@@ -1,0 +1,249 @@
+"""The ledger's pass: every entry of a lane is read, judged again and put in its place."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lienthong.auditor.entries import EntryCheck
+from lienthong.auditor.facts import Places
+from lienthong.auditor.judgement import Rejudge
+from lienthong.auditor.lane import Lane, Rules
+from lienthong.auditor.statements import StatementCheck
+from lienthong.kernel.errors import InvariantError
+from lienthong.kernel.fold import Count, LedgerFold
+from lienthong.kernel.ledger import Entry, Outcome, Record, is_genesis, read_entry
+from lienthong.kernel.statement import Kind
+
+__all__ = ["LedgerLane"]
+
+_LARGEST_GAP = 1_000_000
+"""Most source offsets that may lie between two entries: what is remembered grows with it."""
+_LARGEST_NUMBER = 2**62
+
+
+class _AuditFold(LedgerFold):
+    """The fold, which an auditor takes beyond a gap so that the rest is still checked."""
+
+    def pass_over(self, agency: str, generation: str, offset: int) -> None:
+        """Take this offset as the next one of the source."""
+        self._last[agency, generation] = offset - 1
+
+
+class _Gap(NamedTuple):
+    """Source offsets that were passed over: from `first` up to, not including, `end`."""
+
+    source: tuple[str, str]
+    first: int
+    end: int
+    position: int
+
+
+class LedgerLane:
+    """Takes one lane of the ledger in order.
+
+    Args:
+        lane: receives what is found out.
+        rejudge: judges again.
+        rules: what is held against what.
+        first: ledger offset from which on records will come.
+        judged_end: entries from here on are not judged; receipts among them still count as said.
+    """
+
+    def __init__(self, lane: Lane, rejudge: Rejudge, rules: Rules, *, first: int, judged_end: int) -> None:
+        self._lane = lane
+        self._rules = rules
+        self._fold = _AuditFold(complete=first == 0)
+        self._check = EntryCheck(lane, rejudge, rules)
+        self._statements = StatementCheck(lane, self._fold, rules)
+        self._judged_end = judged_end
+        self._next = first
+        self._gaps: list[_Gap] = []
+        self._unreadable = 0
+        self._broken: list[tuple[tuple[str, str], int, int]] = []
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Take the next records."""
+        first = self._lane.facts.first
+        for record in records:
+            offset = record.offset
+            if offset != self._next:
+                self._hole(offset)
+            self._next = offset + 1
+            if is_genesis(record):
+                if offset >= first:
+                    self._lane.facts.skip()
+                continue
+            try:
+                entry = read_entry(record)
+                _check_numbers(entry)
+            except InvariantError as error:
+                if first <= offset < self._judged_end:
+                    self._lost_entry(offset, str(error).partition(" is not ")[2] or str(error))
+                continue
+            if offset < first:
+                self._before(entry)
+            elif offset < self._judged_end:
+                self._take(record, entry)
+            elif entry.kind == Kind.RECEIPT and entry.outcome is Outcome.ACCEPTED:
+                self._after(record, entry)
+
+    def _hole(self, offset: int) -> None:
+        first = max(self._next, self._lane.facts.first)
+        if first < min(offset, self._judged_end):
+            count = offset - first
+            self._lane.damage(first, f"{count} records are missing: the next one stands at offset {offset}")
+            self._lane.facts.skip(count)
+            self._unreadable += count
+
+    def _lost_entry(self, position: int, what: str) -> None:
+        self._lane.counts.entries += 1
+        self._lane.damage(position, f"it is not {what}")
+        self._lane.facts.skip()
+        self._unreadable += 1
+
+    def _before(self, entry: Entry) -> None:
+        """Only what the fold needs: ids that count, last offsets."""
+        agency, offset, generation = entry.source
+        try:
+            self._fold.take(entry)
+        except InvariantError:
+            self._fold.pass_over(agency, generation, offset)
+            self._fold.take(entry)
+        self._lane.last_before[agency, generation] = offset
+
+    def _after(self, record: Record, entry: Entry) -> None:
+        if record.value is not None and self._check.is_sound(record.value, entry):
+            self._statements.receipt(entry, record.value, known_only=True)
+
+    def _take(self, record: Record, entry: Entry) -> None:
+        lane, counts = self._lane, self._lane.counts
+        checked = self._check.take(record, entry)
+        entry = checked.entry
+        agency, offset, generation = entry.source
+        position = entry.position
+        places = lane.places.get((agency, generation))
+        if places is None:
+            complete = lane.complete and lane.facts.first == 0
+            before = lane.last_before.get((agency, generation))
+            start = 0 if complete else offset if before is None else before + 1
+            places = lane.places[agency, generation] = Places(start)
+        if checked.broken or offset - places.end > _LARGEST_GAP:
+            self._broken.append(((agency, generation), offset, position))
+            if places.at(offset) < 0 and offset - places.end <= _LARGEST_GAP:
+                places.put(offset, position)
+            count, foreign = Count.COUNTS, False
+        else:
+            count, foreign = self._order(entry, places, checked.digest)
+        accepted = entry.outcome is Outcome.ACCEPTED
+        counts.entries += 1
+        counts.accepted += accepted
+        counts.rejected += entry.outcome is Outcome.REJECTED
+        counts.opened += entry.outcome is Outcome.OPENED
+        counts.repeats += count is Count.REPEAT
+        counts.duplicates += count is Count.DUPLICATE
+        lane.facts.add(
+            code=checked.code,
+            agency=agency,
+            digest=checked.digest,
+            envelope_id=entry.id,
+            kind=entry.kind,
+            judged_at=entry.judged_at,
+            known_at=entry.known_at,
+            broken=checked.broken,
+            duplicate=count is Count.DUPLICATE,
+            receipt_due=not checked.broken
+            and count is not Count.REPEAT
+            and entry.outcome is not Outcome.OPENED
+            and agency not in self._rules.backbones,
+        )
+        if checked.doubted or foreign:
+            lane.facts.doubt(position)
+        if accepted and count is Count.COUNTS:
+            for recipient in entry.routes:
+                lane.expect(recipient, position)
+            if not checked.broken and record.value is not None:
+                if entry.kind == Kind.RECEIPT:
+                    self._statements.receipt(entry, record.value)
+                elif entry.kind == Kind.ACKNOWLEDGEMENT:
+                    self._statements.acknowledgement(entry, record.value)
+
+    def _order(self, entry: Entry, places: Places, digest: bytes) -> tuple[Count, bool]:
+        """What the fold says, beyond gaps, and whether it repeats an entry with another content."""
+        lane = self._lane
+        agency, offset, generation = entry.source
+        position = entry.position
+        try:
+            count = self._fold.take(entry)
+        except InvariantError:
+            last = self._fold.last_offset(agency, generation)
+            self._gaps.append(
+                _Gap((agency, generation), places.first if last is None else last + 1, offset, position)
+            )
+            self._fold.pass_over(agency, generation, offset)
+            count = self._fold.take(entry)
+        if count is not Count.REPEAT:
+            places.put(offset, position)
+            return count, False
+        earlier = places.at(offset)
+        if earlier < 0 and offset >= places.first:
+            # It was passed over: it comes late. `finish` names it with the gap.
+            places.put(offset, position)
+            return Count.COUNTS, False
+        if earlier < 0:
+            return count, False
+        if lane.facts.digest(earlier) != digest:
+            lane.damage(position, f"it claims offset {offset} of {agency}, as ledger offset {earlier} does, with another content")
+            return count, True
+        places.repeats.setdefault(offset, []).append(position)
+        return count, False
+
+    def finish(self) -> None:
+        """Name what only the whole shows."""
+        lane = self._lane
+        for source, offset, position in self._broken:
+            if lane.places[source].at(offset) != position:
+                # The true entry of that source offset is there too: this one was put in.
+                lane.disordered = True
+        for gap in self._gaps:
+            self._name(gap)
+        if self._unreadable > 0:
+            lane.disordered = True
+        self._statements.finish()
+
+    def _name(self, gap: _Gap) -> None:
+        lane = self._lane
+        agency = gap.source[0]
+        places = lane.places[gap.source]
+        missing = late = 0
+        for offset in range(max(gap.first, places.first), gap.end):
+            position = places.at(offset)
+            if position < 0:
+                missing += 1
+            elif not lane.facts.is_broken(position):
+                late += 1
+        if late:
+            lane.disordered = True
+            lane.damage(
+                gap.position, f"offset {gap.end} of {agency} stands before {late} of its records that precede it"
+            )
+        if not missing:
+            return
+        lane.disordered = True
+        if missing <= self._unreadable:
+            self._unreadable -= missing
+            lane.counts.consequences += missing
+            return
+        lane.damage(
+            gap.position,
+            f"source {agency} goes from offset {gap.first - 1} to {gap.end}: {missing} of its entries are missing before",
+        )
+
+
+def _check_numbers(entry: Entry) -> None:
+    """Refuse numbers that no honest entry has and that do not fit into memory's fields.
+
+    Raises:
+        InvariantError: naming the number.
+    """
+    for name, number in (("source offset", entry.source.offset), ("judged", entry.judged_at), ("known", entry.known_at)):
+        if not 0 <= number < _LARGEST_NUMBER:
+            raise InvariantError(f"it is not a ledger entry: {name} is {str(number)[:40]}")

@@ -1,0 +1,225 @@
+"""The out pass: what agencies wrote is held against what the ledger says of it, offset by offset.
+
+As long as every record is the one that the ledger names for its offset, nothing is kept. At the first
+that is not, the digests of all that follow are placed, so that in the end it can be said what was
+done: a record changed, put in, taken out or moved, and not that all behind it differ.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from hashlib import sha256
+
+from lienthong.auditor.alignment import align
+from lienthong.auditor.facts import GENESIS_DIGEST, Places
+from lienthong.auditor.judgement import Rejudge
+from lienthong.auditor.lane import Lane, Rules, text_of
+from lienthong.kernel.ledger import Record, is_genesis
+from lienthong.kernel.topics import Partition, outbox
+
+__all__ = ["OutLane"]
+
+
+class OutLane:
+    """Takes one out partition in order.
+
+    Args:
+        lane: what the ledger's pass found out.
+        agency: owner of the topic.
+        places: where its records stand in the ledger; None if the ledger holds none.
+        rejudge: judges again.
+        rules: what is held against what.
+        first: offset from which on records will come.
+    """
+
+    def __init__(
+        self, lane: Lane, agency: str, places: Places | None, rejudge: Rejudge, rules: Rules, *, first: int
+    ) -> None:
+        self.partition = Partition(outbox(agency), lane.number)
+        self._lane = lane
+        self._agency = agency
+        self._places = places or Places(first)
+        self._rejudge = rejudge
+        self._rules = rules
+        self._first = self._next = first
+        self._waiting = 0
+        self._waiting_since: tuple[int, int] | None = None
+        self._numbers: dict[bytes, deque[int]] | None = None
+        self._found: list[int] = []
+        self._offsets: list[int] = []
+        self._expected: list[int] = []
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Take the next records."""
+        facts, places = self._lane.facts, self._places
+        self._lane.counts.out_records += len(records)
+        for record in records:
+            offset = record.offset
+            if offset != self._next:
+                self._hole(offset)
+            self._next = offset + 1
+            digest = GENESIS_DIGEST if is_genesis(record) else sha256(record.value or b"").digest()
+            if self._numbers is None:
+                position = places.at(offset)
+                if position < 0:
+                    self._without_entry(record, digest)
+                elif facts.is_no_record(position):
+                    self._denied(offset, position)
+                elif digest == facts.digest(position):
+                    self._agrees(record, position)
+                elif not self._heals(record, position, digest):
+                    self._numbers = self._numbers_from(offset)
+            if self._numbers is not None:
+                self._place(record, digest, self._numbers)
+
+    def _hole(self, offset: int) -> None:
+        """There are no records up to here; right only where the ledger says so too."""
+        facts, gone = self._lane.facts, []
+        for missing in range(self._next, min(offset, self._places.end)):
+            position = self._places.at(missing)
+            if position >= 0 and not facts.is_no_record(position) and self._numbers is None:
+                gone.append(missing)
+                facts.doubt(position)
+        if gone:
+            self._damage(gone[0], f"{len(gone)} records are missing, of which the ledger holds entries")
+
+    def _without_entry(self, record: Record, digest: bytes) -> None:
+        if record.offset < self._places.end:
+            # The gap was named in the ledger. What was lost there may lie in inboxes.
+            if record.offset >= self._places.first:
+                self._lane.lost.add(digest)
+                self._lane.counts.consequences += 1
+            return
+        self._waiting += 1
+        if self._waiting_since is None:
+            self._waiting_since = (record.offset, record.timestamp)
+
+    def _denied(self, offset: int, position: int) -> None:
+        self._lane.damage(
+            position, f"it says that {self.partition.topic} has no record at offset {offset}, but it has"
+        )
+        self._lane.facts.doubt(position)
+
+    def _agrees(self, record: Record, position: int) -> None:
+        """The bytes are those of the entry; a rejected one is judged again now that they are at hand."""
+        if self._lane.facts.reason(position) is None:
+            return
+        for one in (position, *self._places.repeats.get(record.offset, ())):
+            self._judge_rejected(record, one)
+
+    def _judge_rejected(self, record: Record, position: int) -> None:
+        facts = self._lane.facts
+        reason = facts.reason(position)
+        if reason is None:
+            return
+        verdict = self._rejudge.verdict(
+            record.value,
+            agency=self._agency,
+            lane=self._lane.number,
+            at=facts.judged_at(position),
+            known=facts.known_at(position),
+            reason=reason,
+            routes=(),
+        )
+        what = ""
+        if verdict.reason is not reason:
+            again = "accepted" if verdict.reason is None else f"{verdict.reason}: {text_of(verdict.detail)}"
+            what = f"it is rejected as {reason}, but judged again it is {again}"
+        elif not facts.has_id(position, verdict.id) or facts.kind(position) != verdict.kind:
+            what = "it names another id or kind than the record has"
+        if what:
+            self._lane.damage(position, f"{what} (offset {record.offset} of {self.partition.topic})")
+            facts.doubt(position)
+
+    def _heals(self, record: Record, position: int, digest: bytes) -> bool:
+        """Whether the entry is the one that is damaged, and this record is what it should hold."""
+        facts = self._lane.facts
+        if not facts.is_broken(position) or record.value is None:
+            return False
+        verdict = self._rejudge.judge.verdict(
+            record.value,
+            agency=self._agency,
+            lane=self._lane.number,
+            at=facts.judged_at(position),
+            known=facts.known_at(position),
+        )
+        if verdict.reason is not None:
+            return False
+        facts.heal(position, digest)
+        self._lane.counts.consequences += 1
+        return True
+
+    def _numbers_from(self, offset: int) -> dict[bytes, deque[int]]:
+        """Source offsets by digest, from one on, of what the ledger says is in this topic."""
+        facts = self._lane.facts
+        numbers: dict[bytes, deque[int]] = {}
+        for number in range(offset, self._places.end):
+            position = self._places.at(number)
+            if position >= 0 and not facts.is_no_record(position):
+                self._expected.append(number)
+                numbers.setdefault(facts.digest(position), deque()).append(number)
+        return numbers
+
+    def _place(self, record: Record, digest: bytes, numbers: dict[bytes, deque[int]]) -> None:
+        same = numbers.get(digest)
+        number = same.popleft() if same else -1
+        self._found.append(number)
+        self._offsets.append(record.offset)
+        if number >= 0:
+            self._agrees(record, self._places.at(number))
+        if self._waiting_since is None or number >= 0:
+            # Records behind the last one known wait to be judged; who they are is known at the end.
+            self._waiting_since = (record.offset, record.timestamp) if number < 0 else None
+
+    def finish(self) -> None:
+        """Name what only the whole shows."""
+        if self._numbers is None:
+            if self._next < self._places.end:
+                self._damage(
+                    self._next,
+                    f"it ends here, but the ledger holds entries up to offset {self._places.end - 1}:"
+                    f" {self._places.end - self._next} records are missing",
+                )
+        else:
+            self._name_edits()
+        counts = self._lane.counts
+        if self._waiting_since is None or not self._waiting:
+            return
+        offset, since = self._waiting_since
+        if since + self._rules.grace_ms < self._rules.now and not self._lane.bounded:
+            late = (self._rules.now - since) // 1000
+            self._damage(offset, f"{self._waiting} records from here on are not judged, the first for {late} s")
+        else:
+            counts.not_judged_yet += self._waiting
+
+    def _name_edits(self) -> None:
+        facts, places = self._lane.facts, self._places
+        edits = align(self._found, self._expected)
+        for place, number in edits.changed:
+            position = places.at(number)
+            if facts.is_broken(position):
+                self._lane.counts.consequences += 1
+            else:
+                self._damage(self._offsets[place], f"it is not the record that ledger offset {position} holds: it was changed")
+                facts.doubt(position)
+        for place in edits.injected:
+            self._damage(self._offsets[place], "no ledger entry knows this record, but those after it: it was put in")
+        for place, number in edits.moved:
+            self._damage(
+                self._offsets[place],
+                f"here stands what the ledger knows as offset {number}: the order was changed",
+            )
+        runs: dict[int, list[int]] = {}
+        for place, number in edits.removed:
+            runs.setdefault(place, []).append(number)
+        for place, run in runs.items():
+            offset = self._offsets[place] if place < len(self._offsets) else self._next
+            self._damage(
+                offset,
+                f"{len(run)} records that the ledger knows as offset {run[0]} and following were taken out before",
+            )
+            for number in run:
+                facts.doubt(places.at(number))
+        self._waiting = len(edits.trailing)
+
+    def _damage(self, offset: int, what: str) -> None:
+        self._lane.findings.add(self.partition, offset, what)

@@ -1,0 +1,46 @@
+"""Fixtures of all tests: a real Kafka, a backbone on it, services in processes of their own."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from backbone import Backbone, open_backbone
+
+from lienthong.embedded import EmbeddedKafka
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an empty Kafka of this test run."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), heap_mib=768) as node:
+        yield node.up(timeout_seconds=120)
+
+
+@pytest.fixture(scope="session")
+async def backbone(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backbone]:
+    """A backbone with six agencies and all services, shared by tests that leave it working."""
+    async with open_backbone(tmp_path_factory.mktemp("home"), kafka) as opened:
+        await opened.start("all")
+        yield opened
+
+
+@pytest.fixture
+async def own_backbone(tmp_path: Path) -> AsyncIterator[Backbone]:
+    """A backbone on a Kafka of its own, for tests that damage or kill something; no service runs yet."""
+    node = EmbeddedKafka(tmp_path / "kafka", heap_mib=512)
+    with contextlib.closing(_Down(node)):
+        address = node.up(timeout_seconds=120)
+        async with open_backbone(tmp_path / "home", address) as opened:
+            opened.node = node
+            yield opened
+
+
+class _Down:
+    """Stops a node when it is closed."""
+
+    def __init__(self, node: EmbeddedKafka) -> None:
+        self._node = node
+
+    def close(self) -> None:
+        self._node.down()
