@@ -62,6 +62,11 @@ class DirectoryHistory:
         self.newest.apply(value)
         self._values.append(value)
 
+    @property
+    def count(self) -> int:
+        """Number of records taken."""
+        return len(self._values)
+
     def moments(self) -> list[int]:
         """When each fact was recorded, in topic order, milliseconds since 1970 UTC."""
         for value in self._values[len(self._moments) :]:

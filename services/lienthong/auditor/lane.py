@@ -17,12 +17,10 @@ class Rules(NamedTuple):
 
     generations: Mapping[str, str]
     """Id of the out topic of each connected agency that has one."""
-    out_ends: Mapping[str, int]
-    """Where the out partitions of this lane end, by agency."""
     backbones: frozenset[str]
     """Agencies that sign receipts; they get none themselves."""
     now: int
-    """When the ledger's end was looked up, milliseconds since 1970 UTC."""
+    """When the first topics' ends were looked up, milliseconds since 1970 UTC."""
     grace_ms: int
     """How long something may be on its way before its absence is damage."""
     clock_bound_ms: int

@@ -40,13 +40,14 @@ class OutLane:
         self._places = places or Places(first)
         self._rejudge = rejudge
         self._rules = rules
-        self._first = self._next = first
+        self._next = first
         self._waiting = 0
         self._waiting_since: tuple[int, int] | None = None
         self._numbers: dict[bytes, deque[int]] | None = None
         self._found: list[int] = []
         self._offsets: list[int] = []
         self._expected: list[int] = []
+        self._foreign_since: dict[int, int] = {}
 
     def take(self, records: Sequence[Record]) -> None:
         """Take the next records."""
@@ -166,9 +167,8 @@ class OutLane:
         self._offsets.append(record.offset)
         if number >= 0:
             self._agrees(record, self._places.at(number))
-        if self._waiting_since is None or number >= 0:
-            # Records behind the last one known wait to be judged; who they are is known at the end.
-            self._waiting_since = (record.offset, record.timestamp) if number < 0 else None
+        else:
+            self._foreign_since[record.offset] = record.timestamp
 
     def finish(self) -> None:
         """Name what only the whole shows."""
@@ -181,15 +181,14 @@ class OutLane:
                 )
         else:
             self._name_edits()
-        counts = self._lane.counts
-        if self._waiting_since is None or not self._waiting:
+        if self._waiting_since is None or self._lane.bounded:
             return
         offset, since = self._waiting_since
-        if since + self._rules.grace_ms < self._rules.now and not self._lane.bounded:
+        if since + self._rules.grace_ms < self._rules.now:
             late = (self._rules.now - since) // 1000
             self._damage(offset, f"{self._waiting} records from here on are not judged, the first for {late} s")
         else:
-            counts.not_judged_yet += self._waiting
+            self._lane.counts.not_judged_yet += self._waiting
 
     def _name_edits(self) -> None:
         facts, places = self._lane.facts, self._places
@@ -220,6 +219,9 @@ class OutLane:
             for number in run:
                 facts.doubt(places.at(number))
         self._waiting = len(edits.trailing)
+        if edits.trailing:
+            offset = self._offsets[edits.trailing[0]]
+            self._waiting_since = (offset, self._foreign_since[offset])
 
     def _damage(self, offset: int, what: str) -> None:
         self._lane.findings.add(self.partition, offset, what)

@@ -22,7 +22,7 @@ from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
 from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_INLINE_BYTES
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import Kind, attachment_of, encode_statement, make_statement
+from lienthong.kernel.statement import Kind, Statement, attachment_of, encode_statement, make_statement
 from lienthong.kernel.topics import LEDGER, inbox, outbox
 from lienthong.kernel.trust import Trust
 from lienthong.runtime.settings import Settings
@@ -58,6 +58,13 @@ async def connect(agency: str, settings: Settings | None = None) -> "AsyncIterat
         agency, SigningKey.load(folder / "signing.pem"), settings.trust(), settings.kafka(), folder / "store.sqlite"
     ) as client:
         yield client
+
+
+def _content_key(statement: Statement, data: bytes, again: str) -> bytes:
+    """SHA-256 over everything in a statement that its author chose: not salt, thread and time."""
+    head = data[: data.index(statement.thread)]
+    tail = data[data.index(statement.salt) + len(statement.salt) :]
+    return sha256(b"%d %d %d " % (len(head), len(tail), statement.priority) + head + tail + again.encode()).digest()
 
 
 class Client:
@@ -233,12 +240,11 @@ class Client:
         )
         try:
             data = encode_statement(statement)
-            unsalted = encode_statement(statement._replace(salt=bytes(16), thread=bytes(16), created=0))
         except ValueError as error:
             raise RejectedError(Reason.OVERSIZE, str(error)) from error
         return Outgoing(
             envelope_id(data),
-            sha256(unsalted + again.encode()).digest(),
+            _content_key(statement, data, again),
             Kind.DOCUMENT,
             lane_of(thread, self._judge.lanes),
             data,
