@@ -33,7 +33,7 @@ REGULAR, BOLD, ITALIC, BOLD_ITALIC = FONTS = tuple(
 LEFT, RIGHT, TOP, BOTTOM = 30 * mm, 15 * mm, 20 * mm, 20 * mm
 WIDTH = A4[0] - LEFT - RIGHT
 HEAD, FOOT = (0.41 * WIDTH, 0.59 * WIDTH), (0.5 * WIDTH, 0.5 * WIDTH)
-RED, BLUE, GREY, PALE = Color(0.8, 0, 0), Color(0.1, 0.25, 0.55), Color(0.45, 0.45, 0.45), Color(0.93, 0.93, 0.93)
+RED, BLUE, GREY = Color(0.8, 0, 0), Color(0.1, 0.25, 0.55), Color(0.45, 0.45, 0.45)
 
 COUNTRY = "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"
 MOTTO = "Độc lập - Tự do - Hạnh phúc"
@@ -43,20 +43,22 @@ UNSIGNED = "(bản mẫu, không ký, không đóng dấu)"
 
 
 def _style(font: str, size: float, **more: object) -> ParagraphStyle:
-    return ParagraphStyle("", fontName=font, fontSize=size, leading=1.22 * size, **more)
+    return ParagraphStyle("", **{"fontName": font, "fontSize": size, "leading": 1.22 * size, **more})
 
 
 CENTRED = {"alignment": TA_CENTER}
+BODY = {"alignment": TA_JUSTIFY, "firstLineIndent": 10 * mm, "leading": 18, "spaceBefore": 8}
 STYLES = {
-    "text": _style(REGULAR, 13, alignment=TA_JUSTIFY, firstLineIndent=10 * mm, spaceBefore=6),
-    "basis": _style(ITALIC, 13, alignment=TA_JUSTIFY, firstLineIndent=10 * mm, spaceBefore=6),
-    "heading": _style(BOLD, 13, **CENTRED, spaceBefore=9, spaceAfter=3),
-    "to": _style(REGULAR, 13, leftIndent=26 * mm, spaceBefore=6),
-    "to each": _style(REGULAR, 13, leftIndent=50 * mm, bulletIndent=47 * mm, spaceBefore=2),
+    "text": _style(REGULAR, 13, **BODY),
+    "basis": _style(ITALIC, 13, **BODY),
+    "heading": _style(BOLD, 13, **CENTRED, spaceBefore=12, spaceAfter=4),
+    "to": _style(REGULAR, 13, leftIndent=26 * mm, spaceBefore=8),
+    "to each": _style(REGULAR, 13, leftIndent=50 * mm, spaceBefore=3),
 }
 # A table names a font even where its cells bring their own; Helvetica would come in without being embedded.
 BARE = [
     ("FONTNAME", (0, 0), (-1, -1), REGULAR),
+    ("ALIGN", (0, 0), (-1, -1), "CENTER"),
     *((f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")),
 ]
 
@@ -200,7 +202,7 @@ SAMPLES = (
             ("text", "Rất mong các đại biểu tham dự đúng thành phần và thời gian./."),
         ),
         recipients=("Như trên;", "Chủ tịch UBND tỉnh (để báo cáo);", "Chánh Văn phòng;", "Lưu: VT, HC."),
-        signer="TL. CHÁNH VĂN PHÒNG|TRƯỞNG PHÒNG HÀNH CHÍNH",
+        signer="KT. CHÁNH VĂN PHÒNG|PHÓ CHÁNH VĂN PHÒNG",
         name="Phạm Thị Mẫu",
     ),
     Sample(
@@ -238,7 +240,12 @@ SAMPLES = (
                 "quan và các thành viên Tổ công tác chịu trách nhiệm thi hành Quyết định này./.",
             ),
         ),
-        recipients=("Như Điều 4;", "Chủ tịch, các Phó Chủ tịch UBND tỉnh;", "Cổng Thông tin điện tử tỉnh;", "Lưu: VT, NC."),
+        recipients=(
+            "Như Điều 4;",
+            "Chủ tịch, các Phó Chủ tịch UBND tỉnh;",
+            "Cổng Thông tin điện tử tỉnh;",
+            "Lưu: VT, NC.",
+        ),
         signer="CHỦ TỊCH",
         name="Vũ Thị Ví Dụ",
     ),
@@ -296,7 +303,7 @@ def _lines(text: str, style: ParagraphStyle) -> list[Paragraph]:
 
 
 def _rule(width: float) -> HRFlowable:
-    return HRFlowable(width=width, thickness=0.7, color="black", spaceBefore=2, spaceAfter=2)
+    return HRFlowable(width=width, thickness=0.7, color="black", spaceBefore=4, spaceAfter=2)
 
 
 def _columns(rows: list[list[list[object]]], widths: tuple[float, float]) -> Table:
@@ -332,11 +339,11 @@ def _head(sample: Sample) -> list[object]:
         number += [Spacer(0, 6), Table([[stamp]], colWidths=[30 * mm], rowHeights=[8 * mm], style=box)]
     return [
         _columns([[agency, country]], HEAD),
-        Spacer(0, 6),
+        Spacer(0, 8),
         _columns([[number, [place_date]]], HEAD),
-        Spacer(0, 12),
+        Spacer(0, 16),
         *title,
-        Spacer(0, 6),
+        Spacer(0, 8),
     ]
 
 
@@ -347,24 +354,17 @@ def _foot(sample: Sample) -> list[object]:
     ]
     signer = [
         *_lines(sample.signer, _style(BOLD, 13, **CENTRED)),
-        Spacer(0, 11 * mm),
+        Spacer(0, 12 * mm),
         Paragraph(UNSIGNED, _style(ITALIC, 10, **CENTRED, textColor=GREY)),
-        Spacer(0, 9 * mm),
+        Spacer(0, 10 * mm),
         Paragraph(sample.name, _style(BOLD, 13, **CENTRED)),
     ]
-    return [Spacer(0, 14), _columns([[recipients, signer]], FOOT)]
+    return [Spacer(0, 18), _columns([[recipients, signer]], FOOT)]
 
 
 def _mark(canvas: Canvas, _template: object) -> None:
-    """Say on the page that it is a sample: across it, above and below the text."""
+    """Say on the page that it is a sample, above and below the text."""
     width, height = A4
-    canvas.saveState()
-    canvas.translate(width / 2, height / 2)
-    canvas.rotate(52)
-    canvas.setFont(BOLD, 84)
-    canvas.setFillColor(PALE)
-    canvas.drawCentredString(0, -28, SAMPLE)
-    canvas.restoreState()
     canvas.saveState()
     canvas.setFillColor(BLUE)
     canvas.setStrokeColor(BLUE)
@@ -406,7 +406,9 @@ def _load_fonts(folder: Path) -> None:
         for name in FONTS:
             cut = Path(scratch) / f"{name}.ttf"
             command = [sys.executable, "-m", "fontTools.subset", folder / f"{name}.ttf", f"--output-file={cut}"]
-            if subprocess.run([*command, f"--text={letters}", "--no-hinting", "--drop-tables+=FFTM"], check=False).returncode:
+            if subprocess.run(
+                [*command, f"--text={letters}", "--no-hinting", "--drop-tables+=FFTM"], check=False
+            ).returncode:
                 sys.exit(f"{name} cannot be used; Liberation Serif 2 or newer and fonttools are needed")
             registerFont(TTFont(name, str(cut), asciiReadable=False))
     registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=ITALIC, boldItalic=BOLD_ITALIC)

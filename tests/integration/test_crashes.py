@@ -13,6 +13,7 @@ import agency_process
 import pytest
 from backbone import Backbone
 
+from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.kernel.fold import Count, LedgerFold
 from lienthong.kernel.statement import Kind
@@ -118,8 +119,9 @@ async def test_killing_every_process_loses_and_repeats_nothing(own_backbone: Bac
         if folds[record.partition].take(entry) is Count.COUNTS and entry.kind == Kind.DOCUMENT
     ]
     assert len(set(counted)) == len(counted) == DOCUMENTS
-    report = await verify(backbone.settings.kafka(), backbone.trust)
-    assert [] == list(report.findings)
+    async with backbone.bus() as bus:
+        report = await verify(BusSource(bus), backbone.trust)
+    assert [] == report.damage()
     assert report.entries == report.verified
 
 

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import sha256
 
+from lienthong.auditor.claims import counted
 from lienthong.auditor.lane import Lane, Rules, text_of
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Order, compare
@@ -99,14 +100,15 @@ class InLane:
             return ""
         if digest != facts.digest(position):
             return f"its value is not that of ledger offset {position}, which is number {delivery.sequence} of this inbox"
-        if delivery.position != position:
-            return f"it names ledger offset {delivery.position}, but number {delivery.sequence} of this inbox is offset {position}"
         if not facts.has_id(position, delivery.id):
             return f"it names another id than ledger offset {position} has"
         if delivery.kind != facts.kind(position):
             return f"it names kind {text_of(delivery.kind)} instead of {facts.kind(position)}"
         if delivery.judged_at != facts.judged_at(position):
             return f"it names another time of judgement than ledger offset {position} has"
+        if delivery.position != position:
+            # Either the inbox or the ledger is wrong; that is seen when all inboxes are read.
+            self._lane.delivery_claims.add(position, delivery.position, self.partition, record.offset)
         return ""
 
     def _compare_content(self, digest: bytes, sequence: int) -> str:
@@ -178,7 +180,8 @@ class InLane:
                 self._damage(offset, f"number {gap_end} stands before number {late[0]}: the order was changed")
             if lost:
                 self._damage(
-                    offset, f"it goes from number {first - 1} to {gap_end}: {len(lost)} records were taken out before"
+                    offset,
+                    f"it goes from number {first - 1} to {gap_end}: {counted(len(lost), 'record')} taken out before",
                 )
         self._name_undelivered(end)
 
@@ -199,9 +202,8 @@ class InLane:
         if self._allowed is not None:
             lane.counts.consequences += len(late)
         else:
-            self._damage(
-                end, f"it ends here, but {len(late)} entries from ledger offset {late[0]} on are not delivered"
-            )
+            what = counted(len(late), "entry", "entries")
+            self._damage(end, f"it ends here, but {what} from ledger offset {late[0]} on were never delivered")
 
     def _damage(self, offset: int, what: str) -> None:
         self._lane.findings.add(self.partition, offset, what)

@@ -5,11 +5,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from lienthong.auditor.claims import Claims, counted
 from lienthong.auditor.facts import LaneFacts, Places
 from lienthong.auditor.findings import Findings
 from lienthong.kernel.topics import LEDGER, Partition
 
-__all__ = ["Lane", "LaneCounts", "Rules", "text_of"]
+__all__ = ["Lane", "LaneCounts", "Missing", "Rules", "text_of"]
+
+
+class Missing(NamedTuple):
+    """What a signed receipt says of an entry that the ledger does not hold."""
+
+    position: int
+    """Where it stood."""
+    said_at: int
+    """Ledger offset of the receipt."""
 
 
 class Rules(NamedTuple):
@@ -88,7 +98,11 @@ class Lane:
     disordered: bool = False
     """The ledger lacks entries, or holds foreign ones, or another order: positions cannot be relied on."""
     lost: set[bytes] = field(default_factory=set)
-    """Digests of out records that the ledger lacks."""
+    """Digests of records that the ledger lacks."""
+    missing: dict[tuple[tuple[str, str], int], Missing] = field(default_factory=dict)
+    """Entries that the ledger lacks and receipts speak of, by source and source offset."""
+    delivery_claims: Claims = field(default_factory=Claims)
+    """What inboxes say of positions."""
 
     @property
     def ledger(self) -> Partition:
@@ -105,6 +119,30 @@ class Lane:
     def damage(self, position: int, what: str) -> None:
         """Name damage of the ledger."""
         self.findings.add(self.ledger, position, what)
+
+    def name_shifts(self, claims: Claims) -> None:
+        """Name damage of the ledger: entries that do not stand where others say that they stood."""
+        for first, last, count in claims.stretches():
+            more = f"; so for {counted(count, 'entry', 'entries')} up to offset {last.position}" if count > 1 else ""
+            self.damage(
+                first.position,
+                f"the entry of {self.facts.agency(first.position)} that stands here stood at offset {first.claimed},"
+                f" says {first.partition.topic} lane {self.number} offset {first.offset}{more}",
+            )
+
+    def name_delivery_claims(self) -> None:
+        """Name who is wrong about positions: one inbox that disagrees with the ledger, or the ledger with several."""
+        claims = self.delivery_claims
+        if len(claims.partitions) > 1:
+            self.name_shifts(claims)
+            return
+        for first, _, count in claims.stretches():
+            more = f"; so for {counted(count, 'record')}" if count > 1 else ""
+            self.findings.add(
+                first.partition,
+                first.offset,
+                f"it names ledger offset {first.claimed}, but holds what stands at {first.position}{more}",
+            )
 
 
 def text_of(value: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lienthong.auditor.claims import counted
 from lienthong.auditor.entries import EntryCheck
 from lienthong.auditor.facts import Places
 from lienthong.auditor.judgement import Rejudge
@@ -90,7 +91,7 @@ class LedgerLane:
         first = max(self._next, self._lane.facts.first)
         if first < min(offset, self._judged_end):
             count = offset - first
-            self._lane.damage(first, f"{count} records are missing: the next one stands at offset {offset}")
+            self._lane.damage(first, f"{counted(count, 'record')} missing: the next one stands at offset {offset}")
             self._lane.facts.skip(count)
             self._unreadable += count
 
@@ -157,6 +158,8 @@ class LedgerLane:
         )
         if checked.doubted or foreign:
             lane.facts.doubt(position)
+            # What repeats nothing, and is no next one either, may have been put in.
+            lane.disordered = lane.disordered or count is Count.REPEAT
         if accepted and count is Count.COUNTS:
             for recipient in entry.routes:
                 lane.expect(recipient, position)
@@ -207,35 +210,49 @@ class LedgerLane:
             self._name(gap)
         if self._unreadable > 0:
             lane.disordered = True
+        self._name_missing()
         self._statements.finish()
 
     def _name(self, gap: _Gap) -> None:
         lane = self._lane
         agency = gap.source[0]
         places = lane.places[gap.source]
-        missing = late = 0
+        missing, late = [], 0
         for offset in range(max(gap.first, places.first), gap.end):
             position = places.at(offset)
             if position < 0:
-                missing += 1
+                missing.append(offset)
             elif not lane.facts.is_broken(position):
                 late += 1
+        lane.disordered = lane.disordered or bool(missing or late)
         if late:
-            lane.disordered = True
-            lane.damage(
-                gap.position, f"offset {gap.end} of {agency} stands before {late} of its records that precede it"
-            )
+            what = counted(late, "entry", "entries")
+            lane.damage(gap.position, f"offset {gap.end} of {agency} stands before {what} that precede it there")
         if not missing:
             return
-        lane.disordered = True
-        if missing <= self._unreadable:
-            self._unreadable -= missing
-            lane.counts.consequences += missing
+        if len(missing) <= self._unreadable:
+            self._unreadable -= len(missing)
+            lane.counts.consequences += len(missing)
             return
-        lane.damage(
-            gap.position,
-            f"source {agency} goes from offset {gap.first - 1} to {gap.end}: {missing} of its entries are missing before",
-        )
+        what = f"{counted(len(missing), 'entry', 'entries')} of {agency} missing: source offset {missing[0]}"
+        told = lane.missing.get((gap.source, missing[0]))
+        if told is None:
+            lane.damage(gap.position, f"{what}, which should stand before this one of offset {gap.end}")
+        else:
+            lane.damage(told.position, f"{what}, which stood here, says the receipt at offset {told.said_at}")
+
+    def _name_missing(self) -> None:
+        """Entries behind the last one of their source, of which only receipts know."""
+        lane = self._lane
+        for (source, offset), told in sorted(lane.missing.items()):
+            places = lane.places.get(source)
+            if places is None or offset >= places.end:
+                lane.disordered = True
+                lane.damage(
+                    told.position,
+                    f"entry of {source[0]} missing: source offset {offset}, which stood here, says the receipt at"
+                    f" offset {told.said_at}",
+                )
 
 
 def _check_numbers(entry: Entry) -> None:

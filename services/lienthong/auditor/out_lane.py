@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from lienthong.auditor.alignment import align
+from lienthong.auditor.claims import counted
 from lienthong.auditor.facts import GENESIS_DIGEST, Places
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules, text_of
@@ -81,7 +82,7 @@ class OutLane:
                 gone.append(missing)
                 facts.doubt(position)
         if gone:
-            self._damage(gone[0], f"{len(gone)} records are missing, of which the ledger holds entries")
+            self._damage(gone[0], f"{counted(len(gone), 'record')} missing, of which the ledger holds entries")
 
     def _without_entry(self, record: Record, digest: bytes) -> None:
         if record.offset < self._places.end:
@@ -177,7 +178,7 @@ class OutLane:
                 self._damage(
                     self._next,
                     f"it ends here, but the ledger holds entries up to offset {self._places.end - 1}:"
-                    f" {self._places.end - self._next} records are missing",
+                    f" {counted(self._places.end - self._next, 'record')} missing",
                 )
         else:
             self._name_edits()
@@ -186,7 +187,7 @@ class OutLane:
         offset, since = self._waiting_since
         if since + self._rules.grace_ms < self._rules.now:
             late = (self._rules.now - since) // 1000
-            self._damage(offset, f"{self._waiting} records from here on are not judged, the first for {late} s")
+            self._damage(offset, f"{counted(self._waiting, 'record')} from here on not judged, the first for {late} s")
         else:
             self._lane.counts.not_judged_yet += self._waiting
 
@@ -207,6 +208,7 @@ class OutLane:
                 self._offsets[place],
                 f"here stands what the ledger knows as offset {number}: the order was changed",
             )
+            facts.doubt(places.at(number))
         runs: dict[int, list[int]] = {}
         for place, number in edits.removed:
             runs.setdefault(place, []).append(number)
@@ -214,7 +216,7 @@ class OutLane:
             offset = self._offsets[place] if place < len(self._offsets) else self._next
             self._damage(
                 offset,
-                f"{len(run)} records that the ledger knows as offset {run[0]} and following were taken out before",
+                f"{counted(len(run), 'record')} taken out before, which the ledger knows from offset {run[0]} on",
             )
             for number in run:
                 facts.doubt(places.at(number))

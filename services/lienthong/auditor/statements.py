@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from typing import Any
 
-from lienthong.auditor.lane import Lane, Rules, text_of
+from lienthong.auditor.claims import Claims, counted
+from lienthong.auditor.lane import Lane, Missing, Rules, text_of
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.fold import LedgerFold
 from lienthong.kernel.ledger import Entry
@@ -28,7 +29,7 @@ class StatementCheck:
         self._lane = lane
         self._fold = fold
         self._rules = rules
-        self._claims: dict[int, tuple[int, int]] = {}
+        self._claims = Claims()
 
     def receipt(self, entry: Entry, value: bytes, *, known_only: bool = False) -> None:
         """Take a receipt.
@@ -40,20 +41,15 @@ class StatementCheck:
         """
         statement = decode_statement(decode_envelope(value).statement)
         recipient, body = statement.recipients[0], statement.body
-        if body["lane"] != self._lane.number:
-            self._lane.damage(entry.position, f"this receipt is about lane {body['lane']}")
-            return
-        wrong = 0
-        first_wrong = ""
-        for line in body["entries"]:
+        wrong = [f"it is about lane {body['lane']}"] if body["lane"] != self._lane.number else []
+        for line in body["entries"] if not wrong else ():
             self._lane.counts.receipt_lines += 1
             what = self._line(recipient, line, entry.position, known_only=known_only)
             if what:
-                wrong += 1
-                first_wrong = first_wrong or what
+                wrong.append(what)
         if wrong:
-            more = f"; {wrong - 1} more of its lines are not true either" if wrong > 1 else ""
-            self._lane.damage(entry.position, f"this receipt for {recipient} is not true: {first_wrong}{more}")
+            more = f"; so for {len(wrong)} of its lines" if len(wrong) > 1 else ""
+            self._lane.damage(entry.position, f"this receipt for {recipient} is not true: {wrong[0]}{more}")
             if entry.position in self._lane.facts:
                 self._lane.facts.doubt(entry.position)
 
@@ -65,12 +61,11 @@ class StatementCheck:
         offset = line["source_offset"]
         position = -1 if places is None else places.at(offset)
         if position < 0:
-            if places is not None and places.first <= offset < places.end:
-                lane.counts.consequences += 1  # the ledger lacks the entry, which is named as a gap
-            elif known_only or not lane.complete or lane.facts.first > 0:
+            if (places is None or offset < places.first) and (known_only or not lane.complete or facts.first > 0):
                 lane.counts.not_checked += 1
             else:
-                return f"the ledger holds no entry for source offset {offset} before it"
+                lane.missing[source, offset] = Missing(line["position"], said_at)
+                lane.lost.add(line["digest"])
             return ""
         facts.receipt_said(position)
         if facts.is_broken(position):
@@ -79,18 +74,23 @@ class StatementCheck:
         duplicate = facts.is_duplicate(position)
         reason = Reason.DUPLICATE.value if duplicate else facts.reason(position) or ""
         if not facts.has_id(position, line["envelope_id"]):
-            return f"another id for source offset {offset}"
+            return f"it names another id for source offset {offset}"
         if line["digest"] != facts.digest(position):
-            return f"another digest for source offset {offset}"
+            return f"it names another digest for source offset {offset}"
         if line["reason"] != reason:
-            return f"source offset {offset} was {text_of(line['reason']) or 'accepted'}, but it is {reason or 'accepted'}"
-        if line["judged_at"] != facts.judged_at(position):
-            return f"another time of judgement for source offset {offset}"
+            said = text_of(line["reason"]) or "accepted"
+            return f"it says that source offset {offset} was {said}, but it was {reason or 'accepted'}"
+        stood = position
         if duplicate and line["envelope_id"] is not None:
             first = self._fold.position_of(line["envelope_id"])
-            position = position if first is None else first
-        if line["position"] != position:
-            self._claims.setdefault(position, (line["position"], said_at))
+            stood = position if first is None else first
+        if line["position"] != stood:
+            if line["position"] in facts and facts.is_broken(line["position"]):
+                lane.counts.consequences += 1  # the entry that it speaks of is damaged; this one repeats it
+            else:
+                self._claims.add(stood, line["position"], lane.ledger, said_at)
+        elif line["judged_at"] != facts.judged_at(position):
+            return f"it names another time of judgement for source offset {offset}"
         return ""
 
     def acknowledgement(self, entry: Entry, value: bytes) -> None:
@@ -111,7 +111,7 @@ class StatementCheck:
             lane.findings.note(
                 lane.ledger,
                 entry.position,
-                f"{statement.sender} acknowledges {strange} documents that were not delivered to it"
+                f"{statement.sender} acknowledges {counted(strange, 'document')} not delivered to it"
                 f" or not sent by {statement.recipients[0]}, the first is {first_strange}",
             )
 
@@ -128,35 +128,13 @@ class StatementCheck:
 
     def finish(self) -> None:
         """Name where receipts and ledger disagree about positions, and what nobody was told of."""
-        self._name_claims()
-        self._name_unsaid()
-
-    def _name_claims(self) -> None:
-        """Entries that do not stand where signed receipts say, one finding for each stretch of them."""
-        lane, claims = self._lane, self._claims
-        if not claims:
-            return
+        lane = self._lane
         if lane.disordered:
-            lane.counts.consequences += len(claims)
-            return
-        lane.disordered = True
-        stretch: list[int] = []
-        shift = 0
-        for position in [*sorted(claims), -1]:
-            now = claims[position][0] - position if position >= 0 else 0
-            if stretch and (position < 0 or (now != shift and position != stretch[-1] + 1)):
-                claimed, said_at = claims[stretch[0]]
-                more = f"; so for {len(stretch)} entries up to offset {stretch[-1]}" if len(stretch) > 1 else ""
-                lane.damage(
-                    stretch[0],
-                    f"this entry of {lane.facts.agency(stretch[0])} stood at offset {claimed} when the receipt"
-                    f" at offset {said_at} was signed{more}",
-                )
-                for one in stretch:
-                    lane.facts.doubt(one)
-                stretch = []
-            stretch.append(position)
-            shift = now
+            lane.counts.consequences += len(self._claims)
+        elif len(self._claims):
+            lane.disordered = True
+            lane.name_shifts(self._claims)
+        self._name_unsaid()
 
     def _name_unsaid(self) -> None:
         lane, facts, rules = self._lane, self._lane.facts, self._rules
@@ -171,4 +149,5 @@ class StatementCheck:
                 # The receipt itself may be what is missing.
                 lane.counts.consequences += len(positions)
                 continue
-            lane.damage(positions[0], f"{len(positions)} entries of {agency} from here on have no receipt")
+            what = counted(len(positions), "entry", "entries")
+            lane.damage(positions[0], f"{what} of {agency} from here on have no receipt")

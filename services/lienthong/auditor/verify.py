@@ -289,6 +289,7 @@ class _Audit:
             self._told(len(records))
         for one, reading in readings.items():
             reading.finish(spans[one][1])
+        lane.name_delivery_claims()
 
     def _told(self, count: int) -> None:
         self._done += count

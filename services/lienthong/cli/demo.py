@@ -38,7 +38,7 @@ def demo(
         if keep:
             _tell_how_to_go_on(played)
         result = played.result
-        if result.lost or result.repeated or result.refused or played.audit.findings:
+        if result.lost or result.repeated or result.refused or not played.audit.clean:
             raise typer.Exit(Exit.INVARIANT)
 
 
@@ -79,9 +79,9 @@ def _summarise(played: Played, summary: dict[str, object]) -> None:
         f" {summary['seconds']} s; hand-over to recipient p50 {summary['p50_ms']} ms, p99 {summary['p99_ms']} ms",
         highlight=False,
     )
-    colour = "red" if audit.findings else "green"
+    colour = "green" if audit.clean else "red"
     console.print(f"[{colour}]auditor: {audit.entries} entries, {audit.verified} verified[/{colour}]", highlight=False)
-    for finding in audit.findings[:20]:
+    for finding in audit.damage()[:20]:
         console.print(f"  {finding}", markup=False, highlight=False)
 
 

@@ -19,7 +19,7 @@ __all__ = ["Exit", "JsonOption", "console", "run", "say_json", "say_table", "tol
 
 _Result = TypeVar("_Result")
 
-console = Console()
+console = Console(log_path=False)
 _errors = Console(stderr=True)
 
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from lienthong.auditor.verify import Report, verify
+from lienthong.auditor.report import Report
+from lienthong.auditor.source import BusSource
+from lienthong.auditor.verify import verify
 from lienthong.demo.exchange import Result, exchange
 from lienthong.demo.pattern import plan
 from lienthong.demo.stage import ServiceProcess, provision
 from lienthong.directory.listing import ListedAgency, read_listing
 from lienthong.embedded import EmbeddedKafka
 from lienthong.kernel.agency import agency_code
+from lienthong.kernel.bus import Bus
 from lienthong.runtime.settings import Settings
 
 __all__ = ["Played", "Stage", "example_agencies", "play"]
@@ -58,7 +61,7 @@ class Played:
             "rejected": result.rejected,
             "entries": self.audit.entries,
             "verified": self.audit.verified,
-            "findings": len(self.audit.findings),
+            "findings": self.audit.findings.count,
             "seconds": round(result.seconds, 3),
             "documents_per_second": round(result.documents / result.seconds, 1),
             "deliveries_per_second": round(result.deliveries / result.seconds, 1),
@@ -117,5 +120,6 @@ async def play(stage: Stage, say: Callable[[str], None], report: Callable[[Resul
         planned = list(plan(stage.documents, codes))
         result = await exchange(planned, codes, settings, report)
         say("the auditor verifies every entry from the topics alone")
-        audit = await verify(settings.kafka(), trust)
+        async with Bus.connect(settings.kafka(), "lt-audit") as bus:
+            audit = await verify(BusSource(bus), trust)
         return Played(result, audit, home, bootstrap)

@@ -35,5 +35,9 @@ def random_bytes(count: int) -> bytes:
     return fresh
 
 
-# A forked child must not give out what its parent gives out.
-os.register_at_fork(after_in_child=lambda: _pool.bytes.clear())
+def _forget() -> None:
+    """A forked child must not give out what its parent gives out."""
+    _pool.bytes.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lienthong.kernel.errors import RejectedError
@@ -298,3 +298,98 @@ def test_a_changed_byte_is_refused(ids: list[bytes], draw: st.DataObject) -> Non
     signature = Signature(SENDER_KEY.key_id, changed[-64:])
     assert not is_refused(ids[index], seal)
     assert is_refused(changed[:32], seal._replace(path=changed[32:-64], signatures=(signature,)))
+
+
+def verdict(roots: VerifiedRoots, envelope_id: bytes, sender: str, seal: Seal) -> bool:
+    """Whether a seal within its limits is believed."""
+    try:
+        check_limits(seal)
+        roots.verify(envelope_id, sender, seal, PUBLIC_KEYS)
+    except RejectedError:
+        return False
+    return True
+
+
+BATCHES = [ids_of(size, b"batch %d" % size) for size in (1, 2, 3, 5, 8, 13)]
+SEALED = [[*zip(ids, seals_of(ids), strict=True)] for ids in BATCHES]
+
+
+@st.composite
+def offered(draw: st.DrawFn) -> tuple[bytes, str, Seal]:
+    """An envelope id, a sender and a seal: a valid one, or one with parts of its neighbours or a changed byte."""
+    batch = draw(st.sampled_from(SEALED))
+    envelope_id, seal = draw(st.sampled_from(batch))
+    other_id, other = draw(st.sampled_from(draw(st.sampled_from([batch, *SEALED]))))
+    match draw(st.integers(0, 9)):
+        case 0:
+            envelope_id = other_id
+        case 1:
+            seal = seal._replace(path=other.path)
+        case 2:
+            seal = seal._replace(leaf_index=other.leaf_index, path=other.path)
+        case 3:
+            seal = seal._replace(tree_size=other.tree_size, leaf_index=other.leaf_index, path=other.path)
+        case 4:
+            seal = seal._replace(signatures=other.signatures)
+        case 5 if seal.path:
+            changed = bytearray(seal.path)
+            changed[draw(st.integers(0, len(changed) - 1))] ^= 1 << draw(st.integers(0, 7))
+            seal = seal._replace(path=bytes(changed))
+        case 6:
+            nodes = [seal.path[at : at + 32] for at in range(0, len(seal.path), 32)]
+            seal = seal._replace(path=b"".join(draw(st.permutations(nodes))))
+        case 7:
+            return envelope_id, draw(st.sampled_from([SENDER, "H37", ""])), seal
+    return envelope_id, SENDER, seal
+
+
+@settings(quick, max_examples=300)
+@given(st.lists(offered(), max_size=30), st.integers(1, 4), st.integers(0, 30))
+def test_what_is_remembered_never_changes_a_verdict(
+    sequence: list[tuple[bytes, str, Seal]], capacity: int, node_capacity: int
+) -> None:
+    """Whatever was offered before, and however little is remembered, a seal is believed as by one who saw nothing."""
+    roots = VerifiedRoots(capacity, node_capacity)
+    for envelope_id, sender, seal in sequence:
+        assert verdict(VerifiedRoots(), envelope_id, sender, seal) == verdict(roots, envelope_id, sender, seal)
+        assert capacity >= len(roots)
+        nodes = sum(len(tree.nodes) for tree in roots._trees.values())
+        assert (roots._nodes, True) == (nodes, nodes <= node_capacity)
+
+
+def test_remembered_nodes_are_bounded() -> None:
+    """However many large batches verify, the nodes remembered stay within their bound, and so does the number of roots."""
+    roots = VerifiedRoots(capacity=5, node_capacity=700)
+    for number in range(12):
+        ids = ids_of(200, b"%d" % number)
+        for envelope_id, seal in zip(ids, seals_of(ids), strict=True):
+            roots.verify(envelope_id, SENDER, seal, PUBLIC_KEYS)
+        assert 700 >= roots._nodes
+        assert 5 >= len(roots)
+        assert roots._nodes == sum(len(tree.nodes) for tree in roots._trees.values())
+    assert (12, 12 * 199) == (roots.misses, roots.hits)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 64, 65, 500])
+def test_the_order_of_a_batch_does_not_matter(size: int) -> None:
+    """A batch's envelopes verify in any order, and each again, at one signature check."""
+    ids = ids_of(size)
+    together = list(zip(ids, seals_of(ids), strict=True))
+    roots = VerifiedRoots()
+    for envelope_id, seal in (*together[::-1], *together[::7], *together):
+        roots.verify(envelope_id, SENDER, seal, PUBLIC_KEYS)
+    assert 1 == roots.misses
+
+
+def test_a_neighbours_known_path_does_not_cover_another_leaf() -> None:
+    """After every leaf of a batch verified, no foreign id verifies at any place, nor any leaf with a neighbour's path."""
+    ids = ids_of(13)
+    seals = seals_of(ids)
+    roots = VerifiedRoots()
+    for envelope_id, seal in zip(ids, seals, strict=True):
+        roots.verify(envelope_id, SENDER, seal, PUBLIC_KEYS)
+    for seal in seals:
+        assert not verdict(roots, sha256(b"foreign").digest(), SENDER, seal)
+        for neighbour in seals:
+            moved = seal._replace(path=neighbour.path)
+            assert (moved == seal) == verdict(roots, ids[seal.leaf_index], SENDER, moved)
