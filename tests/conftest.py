@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from backbone import Backbone, open_backbone
 
+from backbone import Backbone, open_backbone
 from lienthong.embedded import EmbeddedKafka
 
 

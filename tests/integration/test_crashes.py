@@ -9,10 +9,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-import agency_process
 import pytest
-from backbone import Backbone
 
+import agency_process
+from backbone import Backbone
 from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.kernel.fold import Count, LedgerFold
@@ -112,7 +112,7 @@ async def test_killing_every_process_loses_and_repeats_nothing(own_backbone: Bac
     assert all(len({line.id for line in some}) == 1 for some in by_number.values())
     assert_in_sequence(lines)
 
-    folds = defaultdict(lambda: LedgerFold(complete=True))
+    folds: dict[int, LedgerFold] = defaultdict(lambda: LedgerFold(complete=True))
     counted = [
         entry.id
         for record, entry in await backbone.ledger()

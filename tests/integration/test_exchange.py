@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Sequence
 
 import pytest
-from backbone import CHILD, LANES, Backbone, samples
 
+from backbone import CHILD, LANES, Backbone, samples
 from lienthong.client import (
     Client,
     Delivery,
@@ -170,11 +170,17 @@ async def put(backbone: Backbone, agency: str, lane: int, values: Sequence[bytes
     return list(range(appended.first, appended.last + 1))
 
 
-def forged(backbone: Backbone, *, key: SigningKey | None = None, changes: dict[str, object] | None = None, **seal: object) -> tuple[int, bytes]:
+def forged(
+    backbone: Backbone, *, key: SigningKey | None = None, changes: dict[str, object] | None = None, **seal: object
+) -> tuple[int, bytes]:
     """An envelope of G22 for H26 with something wrong; its lane and value."""
     thread = new_thread(express=False)
     statement: Statement = make_statement(
-        sender="G22", recipients=["H26"], thread=thread, created=now_ms(), kind=Kind.DOCUMENT,
+        sender="G22",
+        recipients=["H26"],
+        thread=thread,
+        created=now_ms(),
+        kind=Kind.DOCUMENT,
         body=document("H26").to_body(),
     )._replace(**(changes or {}))  # type: ignore[arg-type]
     data = encode_statement(statement)
@@ -274,5 +280,3 @@ async def test_an_envelope_sent_twice_is_delivered_once(backbone: Backbone) -> N
 
     assert [Outcome.ACCEPTED, Outcome.ACCEPTED] == [entry.outcome for entry in entries]
     assert len(copies) == 1
-
-

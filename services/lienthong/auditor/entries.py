@@ -42,23 +42,22 @@ class EntryCheck:
         self._rejudge = rejudge
         self._rules = rules
         self._foreign_sources: set[tuple[str, str]] = set()
-        self._from_the_future = False
 
     def take(self, record: Record, entry: Entry) -> CheckedEntry:
         """Check one entry; damage is named."""
         doubted = self._check_source(entry)
-        apart = abs(entry.appended_at - entry.judged_at)
-        if apart > self._rules.clock_bound_ms:
-            self._lane.damage(
-                entry.position, f"it says that it was judged {apart // 1000} s away from when Kafka appended it"
-            )
-            doubted = True
         if entry.outcome is Outcome.ACCEPTED:
             checked = self._accepted(record.value, entry)
         elif entry.outcome is Outcome.REJECTED:
             checked = self._rejected(record.value, entry)
         else:
             checked = self._opened(record.value, entry)
+        apart = abs(entry.appended_at - entry.judged_at)
+        if apart > self._rules.clock_bound_ms and not checked.broken:
+            self._lane.damage(
+                entry.position, f"it says that it was judged {apart // 1000} s away from when Kafka appended it"
+            )
+            doubted = True
         return checked._replace(doubted=True) if doubted else checked
 
     def is_sound(self, value: bytes, entry: Entry) -> bool:
@@ -120,10 +119,9 @@ class EntryCheck:
     def _rejected(self, value: bytes | None, entry: Entry) -> CheckedEntry:
         """What can be told without the record; the out pass holds the rest against the record itself."""
         lane = self._lane
-        doubted = False
-        if value is not None:
+        doubted = broken = value is not None
+        if broken:
             lane.damage(entry.position, "it is rejected but carries a value")
-            doubted = True
         if entry.kind is not None and entry.kind not in _KINDS:
             lane.damage(entry.position, f"its kind {text_of(entry.kind)} does not exist")
             entry = entry._replace(kind=None)
@@ -136,7 +134,7 @@ class EntryCheck:
         if len(entry.digest) != _DIGEST_BYTES:
             lane.damage(entry.position, f"its digest has {len(entry.digest)} bytes, not 32")
             return CheckedEntry(entry, code, _fitting(entry.digest), broken=True, doubted=True)
-        return CheckedEntry(entry, code, entry.digest, broken=False, doubted=doubted)
+        return CheckedEntry(entry, code, entry.digest, broken, doubted)
 
     def _opened(self, value: bytes | None, entry: Entry) -> CheckedEntry:
         wrong = value is not None or entry.source.offset != 0
@@ -144,7 +142,7 @@ class EntryCheck:
             self._lane.damage(
                 entry.position, f"it says that offset {entry.source.offset} of {entry.source.agency} opens the topic"
             )
-        return CheckedEntry(entry, outcome_code(entry.outcome, ""), GENESIS_DIGEST, broken=False, doubted=wrong)
+        return CheckedEntry(entry, outcome_code(entry.outcome, ""), GENESIS_DIGEST, broken=wrong, doubted=wrong)
 
 
 def _fitting(digest: bytes) -> bytes:

@@ -219,6 +219,8 @@ class Places:
         self._positions = array("q")
         self.repeats: dict[int, list[int]] = {}
         """Positions of further entries of an offset; they are void."""
+        self.contested: dict[int, list[int]] = {}
+        """Positions of further entries of an offset that have another content."""
 
     @property
     def end(self) -> int:

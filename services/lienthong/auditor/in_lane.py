@@ -48,7 +48,6 @@ class InLane:
         self._doubtful: set[int] = set()
         self._gaps: list[tuple[int, int, int]] = []
         self._late: dict[int, int] = {}
-        self._beyond = False
 
     def take(self, records: Sequence[Record]) -> None:
         """Take the next records."""
@@ -69,8 +68,12 @@ class InLane:
             if self._lane.bounded and delivery.position >= facts.end:
                 continue
             counts.deliveries += 1
-            what = self._compare(record, delivery)
+            digest = sha256(record.value or b"").digest()
+            what = self._compare(record.offset, digest, delivery)
             if what:
+                self._doubtful.add(delivery.sequence)
+                if self._is_next(digest):
+                    self._doubt_next()
                 self._name(record.offset, delivery, what)
             else:
                 counts.deliveries_verified += 1
@@ -83,10 +86,16 @@ class InLane:
             number += 1
         self._doubtful.add(number)
 
-    def _compare(self, record: Record, delivery: Delivery) -> str:
+    def _is_next(self, digest: bytes) -> bool:
+        """Whether a record with a wrong number has the content of the next one."""
+        if self._last is None or self._base is None:
+            return False
+        index = self._last + 1 - self._base
+        return 0 <= index < len(self._expected) and self._lane.facts.digest(self._expected[index]) == digest
+
+    def _compare(self, offset: int, digest: bytes, delivery: Delivery) -> str:
         """What does not agree with the ledger; empty if everything does."""
         facts, expected = self._lane.facts, self._expected
-        digest = sha256(record.value or b"").digest()
         if self._allowed is not None:
             return self._compare_content(digest, delivery.sequence)
         if self._base is None and not self._find_base(digest, delivery):
@@ -108,7 +117,7 @@ class InLane:
             return f"it names another time of judgement than ledger offset {position} has"
         if delivery.position != position:
             # Either the inbox or the ledger is wrong; that is seen when all inboxes are read.
-            self._lane.delivery_claims.add(position, delivery.position, self.partition, record.offset)
+            self._lane.delivery_claims.add(position, delivery.position, self.partition, offset)
         return ""
 
     def _compare_content(self, digest: bytes, sequence: int) -> str:
@@ -135,14 +144,13 @@ class InLane:
         return True
 
     def _name(self, offset: int, delivery: Delivery, what: str) -> None:
-        self._doubtful.add(delivery.sequence)
         if delivery.position < self._ledger_end:
             self._damage(offset, what)
-        elif self._beyond:
+        elif self._lane.cut_off:
             self._lane.counts.consequences += 1
         else:
             # Inboxes were looked up before the ledger: what they hold was in the ledger.
-            self._beyond = True
+            self._lane.cut_off = True
             self._lane.findings.add(
                 self._lane.ledger,
                 self._ledger_end,

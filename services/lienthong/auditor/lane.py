@@ -91,12 +91,16 @@ class Lane:
     counts: LaneCounts
     places: dict[tuple[str, str], Places] = field(default_factory=dict)
     """Where each source's records stand in the ledger, by agency and generation."""
+    generation: dict[str, str] = field(default_factory=dict)
+    """Generation of each source's newest entry."""
     last_before: dict[tuple[str, str], int] = field(default_factory=dict)
     """Last offset of each source before the part that is judged."""
     deliveries: dict[str, "array[int]"] = field(default_factory=dict)
     """Ledger positions of what each agency's inbox must hold, in order."""
     disordered: bool = False
     """The ledger lacks entries, or holds foreign ones, or another order: positions cannot be relied on."""
+    cut_off: bool = False
+    """Inboxes hold what lies beyond the ledger's end."""
     lost: set[bytes] = field(default_factory=set)
     """Digests of records that the ledger lacks."""
     missing: dict[tuple[tuple[str, str], int], Missing] = field(default_factory=dict)

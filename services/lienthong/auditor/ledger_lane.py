@@ -109,7 +109,7 @@ class LedgerLane:
         except InvariantError:
             self._fold.pass_over(agency, generation, offset)
             self._fold.take(entry)
-        self._lane.last_before[agency, generation] = offset
+        self._lane.last_before[agency, generation] = max(offset, self._lane.last_before.get((agency, generation), -1))
 
     def _after(self, record: Record, entry: Entry) -> None:
         if record.value is not None and self._check.is_sound(record.value, entry):
@@ -127,6 +127,7 @@ class LedgerLane:
             before = lane.last_before.get((agency, generation))
             start = 0 if complete else offset if before is None else before + 1
             places = lane.places[agency, generation] = Places(start)
+        lane.generation[agency] = generation
         if checked.broken or offset - places.end > _LARGEST_GAP:
             self._broken.append(((agency, generation), offset, position))
             if places.at(offset) < 0 and offset - places.end <= _LARGEST_GAP:
@@ -195,6 +196,8 @@ class LedgerLane:
             return count, False
         if lane.facts.digest(earlier) != digest:
             lane.damage(position, f"it claims offset {offset} of {agency}, as ledger offset {earlier} does, with another content")
+            places.contested.setdefault(offset, []).append(position)
+            lane.lost.add(digest)
             return count, True
         places.repeats.setdefault(offset, []).append(position)
         return count, False
@@ -227,7 +230,7 @@ class LedgerLane:
         lane.disordered = lane.disordered or bool(missing or late)
         if late:
             what = counted(late, "entry", "entries")
-            lane.damage(gap.position, f"offset {gap.end} of {agency} stands before {what} that precede it there")
+            lane.damage(gap.position, f"offset {gap.end} of {agency} stands before what precedes it there ({what})")
         if not missing:
             return
         if len(missing) <= self._unreadable:

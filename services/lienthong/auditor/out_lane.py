@@ -5,7 +5,6 @@ that is not, the digests of all that follow are placed, so that in the end it ca
 done: a record changed, put in, taken out or moved, and not that all behind it differ.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -44,10 +43,12 @@ class OutLane:
         self._next = first
         self._waiting = 0
         self._waiting_since: tuple[int, int] | None = None
-        self._numbers: dict[bytes, deque[int]] | None = None
+        self._numbers: dict[bytes, list[int]] | None = None
         self._found: list[int] = []
         self._offsets: list[int] = []
         self._expected: list[int] = []
+        self._placed: set[int] = set()
+        self._drift = 0
         self._foreign_since: dict[int, int] = {}
 
     def take(self, records: Sequence[Record]) -> None:
@@ -135,6 +136,11 @@ class OutLane:
     def _heals(self, record: Record, position: int, digest: bytes) -> bool:
         """Whether the entry is the one that is damaged, and this record is what it should hold."""
         facts = self._lane.facts
+        for other in self._places.contested.get(record.offset, ()):
+            if facts.digest(other) == digest:
+                # Two entries claim this record, which is named; this one is the other's.
+                facts.doubt(position)
+                return True
         if not facts.is_broken(position) or record.value is None:
             return False
         verdict = self._rejudge.judge.verdict(
@@ -150,20 +156,26 @@ class OutLane:
         self._lane.counts.consequences += 1
         return True
 
-    def _numbers_from(self, offset: int) -> dict[bytes, deque[int]]:
+    def _numbers_from(self, offset: int) -> dict[bytes, list[int]]:
         """Source offsets by digest, from one on, of what the ledger says is in this topic."""
         facts = self._lane.facts
-        numbers: dict[bytes, deque[int]] = {}
+        numbers: dict[bytes, list[int]] = {}
         for number in range(offset, self._places.end):
             position = self._places.at(number)
             if position >= 0 and not facts.is_no_record(position):
                 self._expected.append(number)
-                numbers.setdefault(facts.digest(position), deque()).append(number)
+                numbers.setdefault(facts.digest(position), []).append(number)
         return numbers
 
-    def _place(self, record: Record, digest: bytes, numbers: dict[bytes, deque[int]]) -> None:
-        same = numbers.get(digest)
-        number = same.popleft() if same else -1
+    def _place(self, record: Record, digest: bytes, numbers: dict[bytes, list[int]]) -> None:
+        same = numbers.get(digest, ())
+        number = record.offset + self._drift
+        if number not in same or number in self._placed:
+            # The same bytes may stand at several offsets; then only the place tells which they are.
+            number = same[0] if len(same) == 1 and same[0] not in self._placed else -1
+        if number >= 0:
+            self._placed.add(number)
+            self._drift = number - record.offset
         self._found.append(number)
         self._offsets.append(record.offset)
         if number >= 0:

@@ -41,7 +41,7 @@ class StatementCheck:
         """
         statement = decode_statement(decode_envelope(value).statement)
         recipient, body = statement.recipients[0], statement.body
-        wrong = [f"it is about lane {body['lane']}"] if body["lane"] != self._lane.number else []
+        wrong = [f"it speaks of lane {body['lane']}"] if body["lane"] != self._lane.number else []
         for line in body["entries"] if not wrong else ():
             self._lane.counts.receipt_lines += 1
             what = self._line(recipient, line, entry.position, known_only=known_only)
@@ -49,14 +49,14 @@ class StatementCheck:
                 wrong.append(what)
         if wrong:
             more = f"; so for {len(wrong)} of its lines" if len(wrong) > 1 else ""
-            self._lane.damage(entry.position, f"this receipt for {recipient} is not true: {wrong[0]}{more}")
+            self._lane.damage(entry.position, f"this receipt for {recipient} and the ledger disagree: {wrong[0]}{more}")
             if entry.position in self._lane.facts:
                 self._lane.facts.doubt(entry.position)
 
     def _line(self, recipient: str, line: dict[str, Any], said_at: int, *, known_only: bool) -> str:
         """What is not true about one line of a receipt; empty if nothing is, or nothing that is news."""
         lane, facts = self._lane, self._lane.facts
-        source = (recipient, self._rules.generations.get(recipient, ""))
+        source = (recipient, lane.generation.get(recipient, ""))
         places = lane.places.get(source)
         offset = line["source_offset"]
         position = -1 if places is None else places.at(offset)
@@ -73,13 +73,19 @@ class StatementCheck:
             return ""
         duplicate = facts.is_duplicate(position)
         reason = Reason.DUPLICATE.value if duplicate else facts.reason(position) or ""
+        what = ""
         if not facts.has_id(position, line["envelope_id"]):
-            return f"it names another id for source offset {offset}"
-        if line["digest"] != facts.digest(position):
-            return f"it names another digest for source offset {offset}"
-        if line["reason"] != reason:
-            said = text_of(line["reason"]) or "accepted"
-            return f"it says that source offset {offset} was {said}, but it was {reason or 'accepted'}"
+            what = "another id"
+        elif line["digest"] != facts.digest(position):
+            what = "another digest"
+        elif line["reason"] != reason:
+            what = f"{text_of(line['reason']) or 'accepted'} instead of {reason or 'accepted'}"
+        if what and places is not None and offset in places.contested:
+            lane.counts.consequences += 1
+            return ""
+        if what:
+            facts.doubt(position)
+            return f"{what} for source offset {offset}, ledger offset {position}"
         stood = position
         if duplicate and line["envelope_id"] is not None:
             first = self._fold.position_of(line["envelope_id"])
@@ -90,7 +96,7 @@ class StatementCheck:
             else:
                 self._claims.add(stood, line["position"], lane.ledger, said_at)
         elif line["judged_at"] != facts.judged_at(position):
-            return f"it names another time of judgement for source offset {offset}"
+            return f"another time of judgement for source offset {offset}, ledger offset {position}"
         return ""
 
     def acknowledgement(self, entry: Entry, value: bytes) -> None:

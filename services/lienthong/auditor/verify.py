@@ -239,6 +239,9 @@ class _Audit:
                 continue
             begin, end = snapshot.outs[partition]
             source = (agency, rules.generations.get(agency, ""))
+            if source not in lane.places and agency in lane.generation:
+                # The topic was made anew, which is named; it may still hold what the old one held.
+                source = (agency, lane.generation[agency])
             places = lane.places.get(source)
             if places is not None:
                 first = places.first

@@ -25,10 +25,10 @@ _COMMANDS = {
 class _Lazy(TyperGroup):
     """Knows the names of the commands and loads a module when its command is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the interface of typer
         return list(_COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the interface of typer
         if cmd_name not in _COMMANDS:
             return None
         module, text = _COMMANDS[cmd_name]

@@ -11,10 +11,10 @@ from lienthong.cli.reach import resolve_bootstrap
 from lienthong.directory.listing import ListedAgency, read_listing
 from lienthong.directory.operator import Operator, make_trust
 from lienthong.kernel.agency import agency_code
+from lienthong.kernel.bus import Bus
 from lienthong.kernel.clock import now_ms
 from lienthong.kernel.directory import Key
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.bus import Bus
 from lienthong.kernel.keys import SigningKey, key_id_of
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.trust import Trust
@@ -44,7 +44,9 @@ def _operator_key(settings: Settings) -> tuple[Trust, SigningKey]:
 @app.command()
 def init(
     origin: Annotated[str, typer.Option(help="Name of the backbone; part of every signature.")] = "lienthong.local",
-    lanes: Annotated[int | None, typer.Option(min=2, max=64, help="Number of lanes, fixed for ever; lane 0 is express. Default 2.")] = None,
+    lanes: Annotated[
+        int | None, typer.Option(min=2, max=64, help="Number of lanes, fixed for ever; lane 0 is express. Default 2.")
+    ] = None,
     replication: Replication = 1,
     bootstrap: Bootstrap = None,
     json: JsonOption = False,
@@ -186,9 +188,7 @@ def add_agency(
 ) -> None:
     """Add one agency, or change it."""
     with told():
-        listed = ListedAgency(
-            agency_code(code), code_qcvn102, name, agency_code(parent) if parent else None, connected
-        )
+        listed = ListedAgency(agency_code(code), code_qcvn102, name, agency_code(parent) if parent else None, connected)
         settings = _settings(bootstrap)
         trust, key = _operator_key(settings)
 

@@ -45,7 +45,7 @@ def send(
                 if state is not None:
                     return await agency.wait(identity, state, timeout_seconds=timeout)
                 progress = await agency.progress(identity)
-                assert progress is not None  # noqa: S101 - it was handed over just now
+                assert progress is not None
                 return progress
 
         if json:

@@ -18,7 +18,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def status(
     envelope_id: Annotated[str, typer.Argument(help="Envelope id in hex, or how it begins.")],
-    agency: Annotated[str | None, typer.Option(help="Code of the agency that sent it; default: any of this machine.")] = None,
+    agency: Annotated[
+        str | None, typer.Option(help="Code of the agency that sent it; default: any of this machine.")
+    ] = None,
     bootstrap: Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -40,7 +42,9 @@ def status(
             note = f"As of the last connection; now: {error}"
             progress = _stored(sender, identity)
         if progress is None:
-            raise ValueError(f"{sender} received document {identity.hex()}, it did not send it: see `lienthong inbox --list`")
+            raise ValueError(
+                f"{sender} received document {identity.hex()}, it did not send it: see `lienthong inbox --list`"
+            )
         if json:
             say_json({"agency": sender, **progress.as_json(), "note": note})
             return

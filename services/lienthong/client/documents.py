@@ -213,7 +213,9 @@ class Progress(NamedTuple):
         return {
             "id": self.id.hex(),
             "state": self.state.value,
-            "handed_over_at": datetime.fromtimestamp(self.handed_over_at / 1000, UTC).isoformat(timespec="milliseconds"),
+            "handed_over_at": datetime.fromtimestamp(self.handed_over_at / 1000, UTC).isoformat(
+                timespec="milliseconds"
+            ),
             "lane": self.lane,
             "position": self.position,
             "reason": self.reason,

@@ -163,7 +163,9 @@ class Receiver:
                 if rounds:
                     cursors = await self._take(reader, partitions, rounds, cursors)
                     if behind:
-                        behind = {lane for lane in behind if cursors[lane][1] < ends[Partition(inbox(self._agency), lane)]}
+                        behind = {
+                            lane for lane in behind if cursors[lane][1] < ends[Partition(inbox(self._agency), lane)]
+                        }
                         if not behind:
                             self._part_caught_up(parts)
                 if loop.time() - committed_at >= _COMMIT_SECONDS and cursors:

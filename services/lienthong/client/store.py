@@ -9,7 +9,7 @@ numbers within the transaction makes two readers harmless.
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lienthong.client.documents import Progress, State
 from lienthong.kernel.errors import InvariantError, UnavailableError
@@ -190,7 +190,7 @@ class Store:
             "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, expected"
             " FROM outbox WHERE state = 0 ORDER BY number"
         )
-        return [Outgoing(*row[:5], _unpack(row[5]), *row[6:]) for row in rows]
+        return [Outgoing._make((*row[:5], _unpack(row[5]), *row[6:])) for row in rows]
 
     def renew(self, old: bytes, new: Outgoing) -> None:
         """Put a statement that was signed anew in the place of one that expired unsent."""
@@ -273,7 +273,7 @@ class Store:
                     " FROM inbox WHERE status IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                     (lane, after.get(lane, 0), limit),
                 )
-                found.extend(Arrival(*row[:9], bool(row[9]), row[10]) for row in rows)
+                found.extend(_arrival(row) for row in rows)
             sql.executemany(
                 "UPDATE inbox SET handed = 1 WHERE lane = ? AND sequence = ?",
                 [(one.lane, one.sequence) for one in found],
@@ -299,7 +299,7 @@ class Store:
             " FROM inbox WHERE id = ?",
             (envelope_id,),
         ).fetchone()
-        return Arrival(*row[:9], bool(row[9]), row[10] or b"") if row else None
+        return _arrival(row) if row else None
 
     def listing(self, limit: int) -> list[tuple[Arrival, str | None]]:
         """The newest documents of the inbox with the status they were settled with, newest first."""
@@ -308,7 +308,7 @@ class Store:
             " FROM inbox ORDER BY judged_at DESC LIMIT ?",
             (limit,),
         )
-        return [(Arrival(*row[:9], bool(row[9]), row[10] or b""), row[11]) for row in rows]
+        return [(_arrival(row), row[11]) for row in rows]
 
     def find(self, beginning: bytes) -> list[bytes]:
         """Ids of documents in the outbox or inbox that begin so; at most ten."""
@@ -338,16 +338,21 @@ class Store:
         if row is None:
             return None
         handed_over_at, lane, state, position, reason, renewed_as, expected = row
-        newest: dict[str, str] = {}
-        for agency, status in self._sql.execute(
-            "SELECT agency, status FROM answer WHERE document = ? ORDER BY created, status", (envelope_id,)
-        ):
-            newest[agency] = status
+        newest: dict[str, str] = dict(
+            self._sql.execute(
+                "SELECT agency, status FROM answer WHERE document = ? ORDER BY created, status", (envelope_id,)
+            )
+        )
         reached = _STATES[state]
         if newest and state != _REJECTED and len(newest) >= expected:
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
         return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as)
+
+
+def _arrival(row: Sequence[Any]) -> Arrival:
+    """A row of the inbox, its columns in the order of the fields; the value is empty once it is settled."""
+    return Arrival._make((*row[:9], bool(row[9]), row[10] or b""))
 
 
 def _pack(contents: Sequence[bytes]) -> bytes | None:

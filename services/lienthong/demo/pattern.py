@@ -41,7 +41,7 @@ def plan(documents: int, agencies: Sequence[str], seed: int = 1) -> Iterator[Pla
         agencies: codes, at least two.
         seed: the same seed gives the same plan.
     """
-    chance = random.Random(seed)  # noqa: S311 - a plan, not a secret
+    chance = random.Random(seed)
     samples = sample_files()
     for number in range(1, documents + 1):
         sender = agencies[number % len(agencies)]

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -150,5 +150,3 @@ class ServiceProcess:
         except TimeoutError:
             process.kill()
             await process.wait()
-
-

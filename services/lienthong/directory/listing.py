@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102
 
@@ -39,8 +39,8 @@ def read_listing(path: Path) -> list[ListedAgency]:
         raise ValueError(f"{path} is not CSV in UTF-8: {error}") from error
 
 
-def _lines(path: Path, file: "Iterator[str] | object") -> Iterator[ListedAgency]:
-    reader = csv.DictReader(file)  # type: ignore[call-overload]
+def _lines(path: Path, file: TextIO) -> Iterator[ListedAgency]:
+    reader = csv.DictReader(file)
     missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise ValueError(f"{path} line 1: column {missing[0]!r} is missing; the columns are {','.join(_COLUMNS)}")

@@ -71,7 +71,7 @@ def revoked(key: Key, revoked_from: int, now: int) -> Key:
 
 def sign_records(facts: Sequence[Agency | Key], operator: SigningKey, origin: str, now: int) -> list[Row]:
     """Rows of the directory topic for these facts, sealed together by the operator."""
-    rows = []
+    rows: list[Row] = []
     for at in range(0, len(facts), MAX_TREE_SIZE):
         statements = [
             make_statement(

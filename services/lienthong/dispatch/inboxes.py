@@ -71,7 +71,9 @@ class Inboxes:
                     some.append(Row(record.value, write_delivery(delivery)))
         return {partition: some for partition, some in rows.items() if some}
 
-    def written(self, rows: Mapping[Partition, Sequence[Row]], appended: Mapping[Partition, Appended]) -> list[Partition]:
+    def written(
+        self, rows: Mapping[Partition, Sequence[Row]], appended: Mapping[Partition, Appended]
+    ) -> list[Partition]:
         """Note what was appended.
 
         Returns:

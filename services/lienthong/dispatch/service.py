@@ -10,11 +10,10 @@ from lienthong.dispatch.acknowledged import AcceptanceTimes
 from lienthong.dispatch.inboxes import Inbox, Inboxes, inbox_state
 from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.kernel.bus import Bus, Publisher
-from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Outcome, Record
-from lienthong.kernel.topics import LEDGER, Partition, inbox
+from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
 from lienthong.runtime.metrics import KafkaMetrics
@@ -85,8 +84,8 @@ class _Part:
     async def _deliver(self, taken: Sequence[Taken], publisher: Publisher) -> None:
         counting = []
         for one in taken:
-            if one.count is not Count.COUNTS:
-                self._metrics.void.labels(one.count.name.lower()).inc()
+            if one.counts is not Count.COUNTS:
+                self._metrics.void.labels(one.counts.name.lower()).inc()
             elif one.entry.outcome is Outcome.ACCEPTED:
                 counting.append(one)
         unknown = {

@@ -30,9 +30,7 @@ class IntakeMetrics:
             accepted=Counter(
                 "lienthong_intake_accepted", "Envelopes accepted into the ledger", ["agency", "kind"], registry=registry
             ),
-            rejected=Counter(
-                "lienthong_intake_rejected", "Records rejected", ["agency", "reason"], registry=registry
-            ),
+            rejected=Counter("lienthong_intake_rejected", "Records rejected", ["agency", "reason"], registry=registry),
             received_bytes=Counter(
                 "lienthong_intake_received_bytes", "Bytes of the records judged", ["agency"], registry=registry
             ),

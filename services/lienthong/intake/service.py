@@ -8,7 +8,7 @@ from lienthong.intake.metrics import IntakeMetrics
 from lienthong.intake.rounds import Round, judge_round
 from lienthong.kernel.bus import Bus, Publisher, Reader
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.errors import InvariantError, UnavailableError
+from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox

@@ -38,6 +38,8 @@ def _read_long(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:  # noqa: PLR2004 - the last byte of a number
             break
         shift += 7
+        if shift > 63:  # noqa: PLR2004 - ten bytes hold 64 bits
+            raise MalformedError("a number is longer than 64 bits")
     if (byte == 0 and shift) or number >> 64:
         raise MalformedError("a number is padded or too large")
     return (number >> 1) ^ -(number & 1), at

@@ -124,7 +124,5 @@ def unframe(value: bytes) -> bytes:
         RejectedError: MALFORMED, no frame, or the id of another schema.
     """
     if value[:_FRAME_BYTES] != _ENVELOPE_FRAME:
-        raise RejectedError(
-            Reason.MALFORMED, f"the value does not begin with the frame of schema id {ENVELOPE_ID}"
-        )
+        raise RejectedError(Reason.MALFORMED, f"the value does not begin with the frame of schema id {ENVELOPE_ID}")
     return value[_FRAME_BYTES:]

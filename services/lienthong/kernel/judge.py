@@ -72,9 +72,7 @@ class Judge:
         self._verify(sealed, statement, identity, at, self._known(known))
         return OpenedEnvelope(identity, statement, sealed.contents, sealed.seal)
 
-    def verdict(
-        self, value: bytes | None, *, agency: str, lane: int, at: int, known: int | None = None
-    ) -> Verdict:
+    def verdict(self, value: bytes | None, *, agency: str, lane: int, at: int, known: int | None = None) -> Verdict:
         """Judge one record of an out topic.
 
         Args:
@@ -117,11 +115,11 @@ class Judge:
             if moment > at + FUTURE_TOLERANCE_MS:
                 raise RejectedError(Reason.FUTURE, f"{name} is {(moment - at) // 1000} s ahead of the backbone's clock")
             if moment < at - ACCEPTANCE_WINDOW_MS:
-                raise RejectedError(Reason.EXPIRED, f"{name} is {(at - moment) // 3_600_000} h ago, the window is 7 days")
+                raise RejectedError(
+                    Reason.EXPIRED, f"{name} is {(at - moment) // 3_600_000} h ago, the window is 7 days"
+                )
 
-    def _verify(
-        self, sealed: SealedEnvelope, statement: Statement, identity: EnvelopeId, at: int, known: int
-    ) -> None:
+    def _verify(self, sealed: SealedEnvelope, statement: Statement, identity: EnvelopeId, at: int, known: int) -> None:
         seal = sealed.seal
         if seal.origin != self.directory.trust.origin:
             raise RejectedError(Reason.WRONG_ORIGIN, f"sealed for {seal.origin[:100]!r}")

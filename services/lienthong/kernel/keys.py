@@ -81,7 +81,9 @@ class SigningKey:
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"cannot read a signing key from {path}: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):
-            raise ValueError(f"{path} holds a key of another kind than Ed25519")
+            raise ValueError(  # noqa: TRY004 - the file is wrong, not the caller
+                f"{path} holds a key of another kind than Ed25519"
+            )
         return cls(private)
 
     def save(self, path: Path) -> None:

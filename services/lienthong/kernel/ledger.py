@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Verdict
+from lienthong.kernel.merkle import HASH_BYTES
 
 __all__ = [
     "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "is_genesis",
@@ -36,17 +37,28 @@ class Record(Protocol):
     """What this module needs of a Kafka record."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Name of its topic."""
+
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """Number of its partition: the lane."""
+
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in the partition."""
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """When it was appended, milliseconds since 1970 UTC."""
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The envelope's bytes, or none."""
+
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """Names and values, in order."""
 
 
 class Source(NamedTuple):
@@ -64,6 +76,14 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     OPENED = "opened"
     """The source's first record, its genesis; carries nothing."""
+
+
+_REQUIRED = {
+    Outcome.ACCEPTED: ("id", "kind", "routes"),
+    Outcome.REJECTED: ("reason", "detail", "digest"),
+    Outcome.OPENED: (),
+}
+_NONE = bytes(HASH_BYTES)
 
 
 class Entry(NamedTuple):
@@ -122,7 +142,7 @@ def write_entry(source: Source, verdict: Verdict, value: bytes | None, *, at: in
         headers.append(("routes", ",".join(verdict.routes).encode()))
     else:
         headers.append(("reason", verdict.reason.encode()))
-        headers.append(("detail", verdict.detail.encode()))
+        headers.append(("detail", verdict.detail.encode("ascii", "backslashreplace")))
         headers.append(("digest", sha256(value or b"").digest()))
     return headers
 
@@ -138,6 +158,10 @@ def read_entry(record: Record) -> Entry:
         outcome = Outcome(headers["verdict"].decode())
         agency, offset, generation = headers["source"].decode().split("/")
         judged_at, known_at = headers["judged"].split(b"/")
+        if None in map(headers.get, _REQUIRED[outcome]):
+            raise ValueError(f"{outcome}, but without one of {_REQUIRED[outcome]}")
+        if len(headers.get("id", _NONE)) != HASH_BYTES or len(headers.get("digest", _NONE)) != HASH_BYTES:
+            raise ValueError(f"id or digest has not {HASH_BYTES} bytes")
         routes = headers.get("routes", b"")
         return Entry(
             record.offset,
@@ -153,7 +177,7 @@ def read_entry(record: Record) -> Entry:
             headers.get("detail", b"").decode(),
             headers.get("digest", b""),
         )
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvariantError(
             f"{record.topic} lane {record.partition} offset {record.offset} is not a ledger entry: {error!r}"
         ) from error
@@ -178,6 +202,8 @@ def read_delivery(record: Record) -> Delivery:
     """
     headers = dict(record.headers)
     try:
+        if len(headers["id"]) != HASH_BYTES:
+            raise ValueError(f"id has not {HASH_BYTES} bytes")
         return Delivery(
             int(headers["sequence"]),
             int(headers["position"]),
@@ -185,7 +211,7 @@ def read_delivery(record: Record) -> Delivery:
             headers["id"],
             headers["kind"].decode(),
         )
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvariantError(
             f"{record.topic} lane {record.partition} offset {record.offset} is not a delivery: {error!r}"
         ) from error

@@ -77,9 +77,7 @@ def _make_statement(fields: tuple[Any, ...]) -> Statement:
     return Statement._make((*fields[:7], _KINDS[branch], body))
 
 
-_decode = codec.decoder(
-    "Statement", {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment._make}
-)
+_decode = codec.decoder("Statement", {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment._make})
 
 
 def attachment_of(name: str, media_type: str, content: bytes) -> Attachment:
@@ -99,9 +97,7 @@ def make_statement(
     attachments: list[Attachment] | None = None,
 ) -> Statement:
     """A new statement with fresh random salt."""
-    return Statement(
-        sender, recipients, thread, created, priority, random_bytes(16), attachments or [], kind, body
-    )
+    return Statement(sender, recipients, thread, created, priority, random_bytes(16), attachments or [], kind, body)
 
 
 def encode_statement(statement: Statement) -> bytes:
@@ -149,9 +145,7 @@ def _check(statement: Statement) -> None:
     if len(recipients) > MAX_RECIPIENTS:
         raise RejectedError(Reason.OVERSIZE, f"{len(recipients)} recipients, more than {MAX_RECIPIENTS}")
     if len(statement.attachments) > MAX_ATTACHMENTS:
-        raise RejectedError(
-            Reason.OVERSIZE, f"{len(statement.attachments)} attachments, more than {MAX_ATTACHMENTS}"
-        )
+        raise RejectedError(Reason.OVERSIZE, f"{len(statement.attachments)} attachments, more than {MAX_ATTACHMENTS}")
     if len(recipients) > 1 and len(set(recipients)) < len(recipients):
         raise RejectedError(Reason.MALFORMED, "a recipient is named twice")
     if not 0 <= statement.priority <= 4:  # noqa: PLR2004 - the scale of QCVN 102

@@ -4,7 +4,17 @@ from typing import NamedTuple
 
 from lienthong.kernel.agency import AgencyCode, agency_code
 
-__all__ = ["DIRECTORY", "LEDGER", "QUARANTINE", "Partition", "TopicSettings", "inbox", "outbox", "owner_of_outbox", "topic_settings"]
+__all__ = [
+    "DIRECTORY",
+    "LEDGER",
+    "QUARANTINE",
+    "Partition",
+    "TopicSettings",
+    "inbox",
+    "outbox",
+    "owner_of_outbox",
+    "topic_settings",
+]
 
 LEDGER = "lt.ledger"
 DIRECTORY = "lt.directory"

@@ -7,12 +7,11 @@ from prometheus_client import Counter
 
 from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.envelope import encode_envelope, envelope_id
-from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import encode_statement
-from lienthong.kernel.topics import LEDGER, Partition, outbox
+from lienthong.kernel.topics import Partition, outbox
 from lienthong.notary.receipts import PendingReceipts
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower
@@ -38,9 +37,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     key = SigningKey.load(context.settings.home / "keys" / "notary.pem")
     async with Bus.connect(context.settings.kafka(), "lt-notary") as bus:
         lanes = await lane_count(bus)
-        said = Counter(
-            "lienthong_notary_receipts", "Receipts sent", ["lane"], registry=context.registry
-        )
+        said = Counter("lienthong_notary_receipts", "Receipts sent", ["lane"], registry=context.registry)
         async with asyncio.TaskGroup() as tasks:
             for name, some in context.lane_groups(lanes).items():
                 part = _Part(bus, some, lanes, key, context, kafka, said, f"notary/{name}")

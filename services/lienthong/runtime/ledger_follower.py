@@ -22,7 +22,7 @@ class Taken(NamedTuple):
     lane: int
     record: Record
     entry: Entry
-    count: Count
+    counts: Count
 
 
 class LedgerFollower:

@@ -30,16 +30,23 @@ class KafkaMetrics:
         """Make the metrics in a registry, once a process."""
         return cls(
             errors=Counter(
-                "lienthong_kafka_errors", "Sessions that Kafka failed and that were begun again", ["part"], registry=registry
+                "lienthong_kafka_errors",
+                "Sessions that Kafka failed and that were begun again",
+                ["part"],
+                registry=registry,
             ),
-            lag=Gauge(
-                "lienthong_lag_records", "Records not yet read", ["part", "lane"], registry=registry
-            ),
+            lag=Gauge("lienthong_lag_records", "Records not yet read", ["part", "lane"], registry=registry),
             position=Gauge(
-                "lienthong_ledger_position", "Ledger offset that is read or written next", ["part", "lane"], registry=registry
+                "lienthong_ledger_position",
+                "Ledger offset that is read or written next",
+                ["part", "lane"],
+                registry=registry,
             ),
             last_progress=Gauge(
-                "lienthong_last_progress_timestamp_seconds", "When a round was last finished, Unix time", ["part"], registry=registry
+                "lienthong_last_progress_timestamp_seconds",
+                "When a round was last finished, Unix time",
+                ["part"],
+                registry=registry,
             ),
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 import structlog
@@ -21,7 +22,9 @@ _log = structlog.get_logger(__name__)
 Service: TypeAlias = Callable[[Context, KafkaMetrics, asyncio.Event], Awaitable[None]]
 
 
-async def run_services(services: Mapping[str, Service], context: Context, *, on_ready: Callable[[int], None] | None = None) -> None:
+async def run_services(
+    services: Mapping[str, Service], context: Context, *, on_ready: Callable[[int], None] | None = None
+) -> None:
     """Run services until SIGTERM or SIGINT, or until one of them fails.
 
     On a signal readiness goes false and every service finishes its round and commits; after
@@ -56,10 +59,8 @@ async def run_services(services: Mapping[str, Service], context: Context, *, on_
             _log.warning("drain_timed_out", seconds=settings.drain_seconds)
             running.cancel()
         signalled.cancel()
-        try:
+        with suppress(asyncio.CancelledError):
             await running
-        except asyncio.CancelledError:
-            pass
     _log.info("stopped", services=list(services))
 
 
@@ -71,9 +72,7 @@ async def _run_all(
             tasks.create_task(_run_one(name, service, context, kafka, stopping))
 
 
-async def _run_one(
-    name: str, service: Service, context: Context, kafka: KafkaMetrics, stopping: asyncio.Event
-) -> None:
+async def _run_one(name: str, service: Service, context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
     pause = 0.2
     while not stopping.is_set():
         try:

@@ -358,7 +358,7 @@ def test_what_is_remembered_never_changes_a_verdict(
 
 
 def test_remembered_nodes_are_bounded() -> None:
-    """However many large batches verify, the nodes remembered stay within their bound, and so does the number of roots."""
+    """However many large batches verify, nodes and roots remembered stay within their bounds."""
     roots = VerifiedRoots(capacity=5, node_capacity=700)
     for number in range(12):
         ids = ids_of(200, b"%d" % number)
@@ -382,7 +382,7 @@ def test_the_order_of_a_batch_does_not_matter(size: int) -> None:
 
 
 def test_a_neighbours_known_path_does_not_cover_another_leaf() -> None:
-    """After every leaf of a batch verified, no foreign id verifies at any place, nor any leaf with a neighbour's path."""
+    """After all leaves of a batch verified, no foreign id does at any place, nor a leaf with a neighbour's path."""
     ids = ids_of(13)
     seals = seals_of(ids)
     roots = VerifiedRoots()

@@ -179,4 +179,4 @@ class Bus:
                 if rounds:
                     quiet_since = now
                 elif now - quiet_since > self.settings.timeout_seconds:
-                    raise UnavailableError(f"no record of {sorted(left)[0]} came for {now - quiet_since:.0f} s")
+                    raise UnavailableError(f"no record of {min(left)} came for {now - quiet_since:.0f} s")

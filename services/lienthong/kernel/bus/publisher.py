@@ -10,9 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
-from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.ledger import Headers
-from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import Partition
 
 __all__ = ["Appended", "Publisher", "Row"]
@@ -73,9 +71,7 @@ class Publisher:
             compression_type=None,
         )
         try:
-            await translated(
-                producer.start(), self._settings.timeout_seconds, f"Kafka at {self._settings.bootstrap}"
-            )
+            await translated(producer.start(), self._settings.timeout_seconds, f"Kafka at {self._settings.bootstrap}")
             await self._know(producer, self._topics)
         except BaseException:
             await _discard(producer)
@@ -100,8 +96,8 @@ class Publisher:
         Raises:
             UnavailableError: no answer in time. Whether the rows were written is **unknown**; append
                 them again and let the reader's comparison drop the repeats.
-            RejectedError: OVERSIZE, a row does not fit into a batch; nothing of its partition after it
-                was written.
+            RejectedError: OVERSIZE, the broker refuses a row for its size; nothing of its partition after
+                it was written.
         """
         unknown = {partition.topic for partition in rows} - self._topics
         producer = self._producer or await self._open()
@@ -129,14 +125,12 @@ class Publisher:
             count = 0
             for value, headers, key in some:
                 if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                    if count == 0:
-                        raise RejectedError(Reason.OVERSIZE, f"a record for {topic} does not fit into a batch")
                     pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
                     batch = producer.create_batch()
                     add = batch.append
                     count = 0
-                    if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                        raise RejectedError(Reason.OVERSIZE, f"a record for {topic} does not fit into a batch")
+                    # An empty batch takes any row; one too large for the topic is refused by the broker.
+                    add(timestamp=None, key=key, value=value, headers=list(headers))
                 count += 1
             pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
         appended: dict[Partition, Appended] = {}

@@ -21,7 +21,7 @@ _TEXT = CompactString("utf-8")
 _NO_TOPIC_ID = bytes(16)
 
 
-class _Uuid(AbstractType[bytes]):
+class _Uuid(AbstractType[bytes]):  # type: ignore[misc] # aiokafka has no types
     """16 bytes, as they are."""
 
     @classmethod
@@ -33,16 +33,14 @@ class _Uuid(AbstractType[bytes]):
         return data.read(16)
 
 
-class _Response(Response):
+class _Response(Response):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = 10
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
         (
             "brokers",
-            CompactArray(
-                ("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT), ("tags", TaggedFields)
-            ),
+            CompactArray(("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT), ("tags", TaggedFields)),
         ),
         ("cluster_id", _TEXT),
         ("controller_id", Int32),
@@ -75,7 +73,7 @@ class _Response(Response):
     )
 
 
-class _Request(RequestStruct):
+class _Request(RequestStruct):  # type: ignore[misc]
     FLEXIBLE_VERSION = True
     API_KEY = 3
     API_VERSION = 10
@@ -89,7 +87,7 @@ class _Request(RequestStruct):
     )
 
 
-class TopicIdsRequest(Request[_Request]):
+class TopicIdsRequest(Request[_Request]):  # type: ignore[misc]
     """Asks for the ids of topics by their names."""
 
     API_KEY = 3
@@ -99,6 +97,4 @@ class TopicIdsRequest(Request[_Request]):
 
     def build(self, request_struct_class: type[_Request]) -> Any:
         """The request of the one version we speak."""
-        return request_struct_class(
-            [(_NO_TOPIC_ID, topic, {}) for topic in self._topics], False, False, False, {}
-        )
+        return request_struct_class([(_NO_TOPIC_ID, topic, {}) for topic in self._topics], False, False, False, {})

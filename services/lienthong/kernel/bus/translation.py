@@ -42,6 +42,7 @@ async def translated(action: Awaitable[_Result], seconds: float, what: str) -> _
 
 
 def unavailable(error: BaseException, what: str) -> UnavailableError:
+    """The error that tells what did not answer, and what to do about it."""
     if isinstance(error, KafkaConnectionError | OSError) and not isinstance(error, TimeoutError):
         return UnavailableError(f"cannot reach {what}: check the address, that Kafka runs, and the credentials")
     if isinstance(error, TimeoutError):

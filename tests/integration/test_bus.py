@@ -1,0 +1,395 @@
+"""The bus on a real broker: what it promises, what it says when it cannot, and a broker that dies in the middle."""
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource
+
+from lienthong.directory.provisioning import provision
+from lienthong.embedded import EmbeddedKafka
+from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Publisher, Reader, Row
+from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
+from lienthong.kernel.ledger import Record, is_genesis
+from lienthong.kernel.reasons import Reason
+from lienthong.kernel.topics import DIRECTORY, LEDGER, QUARANTINE, Partition, TopicSettings, inbox, outbox, topic_settings
+
+LANES = 3
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A Kafka of this file's own: one test kills it."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), heap_mib=512) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(node: EmbeddedKafka) -> KafkaSettings:
+    """How to reach it."""
+    return KafkaSettings(bootstrap=node.up(), timeout_seconds=20)
+
+
+@pytest.fixture
+async def bus(settings: KafkaSettings) -> AsyncIterator[Bus]:
+    """A connection."""
+    async with Bus.connect(settings, "test-bus") as connected:
+        yield connected
+
+
+@pytest.fixture
+def admin(settings: KafkaSettings) -> AdminClient:
+    """Another client's way to look at the cluster and to damage it."""
+    return AdminClient({"bootstrap.servers": settings.bootstrap})
+
+
+async def make_topic(bus: Bus, lanes: int = 1, **configuration: str) -> str:
+    """A fresh topic of a name that no other test has."""
+    name = f"bus.{secrets.token_hex(6)}"
+    named = {key.replace("_", "."): value for key, value in configuration.items()}
+    assert [name] == await bus.create_topics([TopicSettings(name, lanes, named)], replication=1)
+    return name
+
+
+async def append(bus: Bus, partition: Partition, rows: Sequence[Row]) -> Appended:
+    """Append with a publisher of its own."""
+    async with bus.publisher() as publisher:
+        return (await publisher.append({partition: rows}))[partition]
+
+
+async def read(bus: Bus, partition: Partition, first: int, end: int) -> list[Record]:
+    """A range of a partition."""
+    return [record async for some in bus.scan({partition: (first, end)}) for record in some]
+
+
+async def take(reader: Reader, count: int) -> list[Record]:
+    """The next records of all partitions a reader was given."""
+    found: list[Record] = []
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            for records in (await reader.take(0.25, 1_000)).values():
+                found += records
+    return found
+
+
+def numbered(numbers: Sequence[int]) -> list[Row]:
+    """Rows that say their number."""
+    return [Row(b"%d" % number) for number in numbers]
+
+
+# -- nobody there
+
+
+async def test_an_address_where_nothing_listens_is_unavailable_within_the_time_out() -> None:
+    """The sentence names the address and what to check."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match=f"^cannot reach Kafka at {address}: check the address"):
+            async with Bus.connect(KafkaSettings(bootstrap=address, timeout_seconds=3), "test-bus"):
+                pass
+
+    assert time.monotonic() - began < 10
+
+
+async def test_something_that_listens_and_never_answers_is_unavailable_within_the_time_out() -> None:
+    """A port that takes the connection and is silent does not hold anybody for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = KafkaSettings(bootstrap=f"127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=2)
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match=f"Kafka at {settings.bootstrap}"):
+            async with Bus.connect(settings, "test-bus"):
+                pass
+
+    assert time.monotonic() - began < 15
+
+
+# -- appending and reading
+
+
+async def test_what_was_appended_is_read_committed_and_found_again(bus: Bus) -> None:
+    """Append, read, commit, and go on after what was committed."""
+    topic = await make_topic(bus, 2)
+    zero, one = Partition(topic, 0), Partition(topic, 1)
+    async with bus.publisher() as publisher:
+        appended = await publisher.append({zero: numbered(range(5)), one: numbered(range(3))})
+    assert {zero: Appended(0, 4), one: Appended(0, 2)} == appended
+
+    async with bus.reader(group=f"{topic}.group") as reader:
+        assert {} == await reader.committed([zero, one])
+        assert {zero: 0, one: 0} == await reader.begins([zero, one])
+        assert {zero: 5, one: 3} == await reader.ends([zero, one])
+        await reader.assign({zero: 0, one: 1})
+        records = await take(reader, 7)
+        assert (5, 3) == (await reader.position(zero), await reader.position(one))
+        assert (0, 0) == (reader.lag(zero), reader.lag(one))
+        await reader.commit({zero: 4})
+    assert [b"0", b"1", b"2", b"3", b"4"] == [record.value for record in records if record.partition == 0]
+    assert [b"1", b"2"] == [record.value for record in records if record.partition == 1]
+
+    async with bus.reader(group=f"{topic}.group") as reader:
+        assert {zero: 4} == await reader.committed([zero, one])
+        await reader.assign(await reader.committed([zero]))
+        assert [(4, b"4")] == [(record.offset, record.value) for record in await take(reader, 1)]
+
+
+async def test_offsets_are_found_by_time(bus: Bus) -> None:
+    """The first record at or after a moment, or none when all are older."""
+    partition = Partition(await make_topic(bus), 0)
+    await append(bus, partition, numbered(range(3)))
+    records = await read(bus, partition, 0, 3)
+    async with bus.reader() as reader:
+        await reader.assign({partition: 0})
+        assert {partition: 0} == await reader.offsets_at({partition: records[0].timestamp})
+        assert {partition: None} == await reader.offsets_at({partition: records[-1].timestamp + 60_000})
+
+
+async def test_many_rows_are_split_into_batches_and_stay_in_order(bus: Bus) -> None:
+    """More than one batch holds goes out as several, and the offsets are those of all of them."""
+    # The broker takes no batch above a mebibyte, and these are four.
+    partition = Partition(await make_topic(bus, max_message_bytes="1048576"), 0)
+    filling = bytes(20_000)
+    rows = [Row(b"%d:" % number + filling) for number in range(200)]
+
+    assert Appended(0, 199) == await append(bus, partition, rows)
+    records = await read(bus, partition, 0, 200)
+    assert [row.value for row in rows] == [record.value for record in records]
+    assert list(range(200)) == [record.offset for record in records]
+
+
+async def test_missing_values_and_headers_survive(bus: Bus) -> None:
+    """Headers are names and bytes, in order, repeated ones and empty ones included; a value may be missing."""
+    partition = Partition(await make_topic(bus), 0)
+    rows = [
+        Row(None),
+        Row(None, (("verdict", b"accepted"), ("id", bytes(range(256)))), b"key"),
+        Row(b"", (("twice", b"1"), ("twice", b""), ("ậ", "ệ".encode()))),
+    ]
+    await append(bus, partition, rows)
+
+    records = await read(bus, partition, 0, 3)
+    assert [row.value for row in rows] == [record.value for record in records]
+    assert [tuple(row.headers) for row in rows] == [tuple(record.headers) for record in records]
+
+
+async def test_an_oversize_row_is_rejected_and_the_publisher_works_on(bus: Bus) -> None:
+    """OVERSIZE; the producer, which is wedged now, is replaced, and the next append works."""
+    partition = Partition(await make_topic(bus, max_message_bytes="10000"), 0)
+    other = Partition(await make_topic(bus), 0)
+    async with bus.publisher() as publisher:
+        await publisher.append({partition: numbered([0]), other: numbered([0])})
+        with pytest.raises(RejectedError, match="for its size") as oversize:
+            await publisher.append({partition: [Row(secrets.token_bytes(50_000))]})
+        appended = await publisher.append({partition: numbered([1]), other: numbered([1])})
+
+    assert Reason.OVERSIZE == oversize.value.reason
+    assert {partition: Appended(1, 1), other: Appended(1, 1)} == appended
+    assert publisher.recreated == 1
+
+
+async def test_nothing_after_an_oversize_row_is_written(bus: Bus) -> None:
+    """What stands before it in its partition may be written, what comes after it is not."""
+    partition = Partition(await make_topic(bus, max_message_bytes="1048576"), 0)
+    rows = [*numbered(range(3)), Row(bytes(1_100_000)), *numbered([4])]
+    async with bus.publisher() as publisher:
+        with pytest.raises(RejectedError):
+            await publisher.append({partition: rows})
+        after = (await publisher.append({partition: numbered([5])}))[partition]
+
+    values = [record.value for record in await read(bus, partition, 0, after.last + 1)]
+    assert values in ([b"5"], [b"0", b"1", b"2", b"5"])
+
+
+async def test_two_publishers_on_one_partition_see_each_other_in_the_offsets(bus: Bus) -> None:
+    """Offsets that do not follow our own last one say that somebody else has written."""
+    partition = Partition(await make_topic(bus), 0)
+    async with bus.publisher() as one, bus.publisher() as other:
+        assert Appended(0, 2) == (await one.append({partition: numbered(range(3))}))[partition]
+        assert Appended(3, 4) == (await other.append({partition: numbered(range(2))}))[partition]
+        assert Appended(5, 5) == (await one.append({partition: numbered([3])}))[partition]
+
+
+async def test_a_scan_reads_exactly_the_ranges_asked_for(bus: Bus) -> None:
+    """First offset included, end not; empty ranges give nothing; several partitions each their own range."""
+    topic = await make_topic(bus, 3)
+    partitions = [Partition(topic, number) for number in range(3)]
+    async with bus.publisher() as publisher:
+        await publisher.append({partition: numbered(range(100)) for partition in partitions})
+    ranges = {partitions[0]: (10, 60), partitions[1]: (0, 1), partitions[2]: (40, 40)}
+
+    found: dict[int, list[int]] = {}
+    async for records in bus.scan(ranges, max_records=7):
+        for record in records:
+            found.setdefault(record.partition, []).append(record.offset)
+    assert {0: list(range(10, 60)), 1: [0]} == found
+
+
+async def test_a_scan_past_the_end_says_that_nothing_comes(settings: KafkaSettings) -> None:
+    """What is asked for and not there is an error within the time-out, not a wait for ever."""
+    async with Bus.connect(settings.model_copy(update={"timeout_seconds": 2}), "test-bus") as bus:
+        partition = Partition(await make_topic(bus), 0)
+        await append(bus, partition, numbered(range(2)))
+        with pytest.raises(UnavailableError, match="no record of"):
+            await read(bus, partition, 0, 5)
+
+
+# -- topics made anew, cut off, and provisioned
+
+
+async def test_a_truncated_log_is_an_alarm(bus: Bus, admin: AdminClient) -> None:
+    """A reader whose next offset was removed from the log raises, and so does a scan."""
+    partition = Partition(await make_topic(bus), 0)
+    await append(bus, partition, numbered(range(10)))
+    async with bus.reader() as reader:
+        await reader.assign({partition: 0})
+        await take(reader, 10)
+        for deleted in admin.delete_records([TopicPartition(*partition, 8)]).values():
+            await asyncio.to_thread(deleted.result)
+        reader.seek({partition: 3})
+        with pytest.raises(InvariantError, match="truncated or made again"):
+            await take(reader, 1)
+
+    with pytest.raises(InvariantError, match="truncated or made again"):
+        await read(bus, partition, 0, 10)
+
+
+async def test_a_topic_made_again_is_an_alarm_and_another_generation(bus: Bus) -> None:
+    """A position beyond the new log raises; the topic's id tells that it is another one."""
+    topic = await make_topic(bus)
+    partition = Partition(topic, 0)
+    before = await bus.generations([topic, "bus.nowhere"])
+    assert [topic] == list(before)
+    assert 32 == len(before[topic])
+    assert before == await bus.generations([topic])
+    await append(bus, partition, numbered(range(10)))
+    async with bus.reader() as reader:
+        await reader.assign({partition: 0})
+        await take(reader, 10)
+        await bus.delete_topics([topic])
+        assert {} == await bus.generations([topic])
+        await bus.create_topics([TopicSettings(topic, 1, {})], replication=1)
+        async with bus.publisher() as publisher:
+            await publisher.append({partition: numbered([0])})
+        with pytest.raises(InvariantError, match="truncated or made again"):
+            await take(reader, 1)
+
+    assert before[topic] != (await bus.generations([topic]))[topic]
+
+
+async def test_topics_are_counted_named_and_created_once(bus: Bus) -> None:
+    """What exists is left alone, and what does not exist has no partitions."""
+    topic = await make_topic(bus, 4)
+    assert 4 == await bus.lanes(topic)
+    assert 0 == await bus.lanes("bus.nowhere")
+    assert {topic: 4} == await bus.partition_counts([topic, "bus.nowhere"])
+    assert topic in await bus.topic_names()
+    assert [] == await bus.create_topics([TopicSettings(topic, 2, {})], replication=1)
+    assert 4 == await bus.lanes(topic)
+
+
+async def test_provisioned_topics_have_their_settings_and_a_first_record(bus: Bus, admin: AdminClient) -> None:
+    """Every setting is set on the topic itself, each partition is touched once, and again changes nothing."""
+    agencies = ["G22", "H37.DN.001"]
+    names = [LEDGER, DIRECTORY, QUARANTINE, *(name(one) for one in agencies for name in (outbox, inbox))]
+    assert names == await provision(bus, lanes=LANES, replication=1, connected=agencies)
+    assert [] == await provision(bus, lanes=LANES, replication=1, connected=agencies)
+
+    wanted = {name: topic_settings(name, lanes=LANES, replication=1) for name in names}
+    described = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in names])
+    own = {}
+    for resource, future in described.items():
+        entries = await asyncio.to_thread(future.result)
+        own[resource.name] = {
+            key: entry.value for key, entry in entries.items() if not entry.is_default and entry.source == 1
+        }
+    assert {name: one.configuration for name, one in wanted.items()} == own
+    assert {name: one.partitions for name, one in wanted.items()} == await bus.partition_counts(names)
+
+    partitions = [Partition(name, lane) for name in names for lane in range(wanted[name].partitions)]
+    async with bus.reader() as reader:
+        assert dict.fromkeys(partitions, 1) == await reader.ends(partitions)
+    first = [record async for some in bus.scan(dict.fromkeys(partitions, (0, 1))) for record in some]
+    assert len(partitions) == sum(is_genesis(record) for record in first)
+
+
+# -- a broker that dies
+
+
+async def append_until_written(publisher: Publisher, partition: Partition, numbers: Sequence[int]) -> list[float]:
+    """Append as intake does, the same rows again after an unknown outcome; seconds each failure took."""
+    failures = []
+    async with asyncio.timeout(120):
+        while True:
+            began = time.monotonic()
+            try:
+                await publisher.append({partition: numbered(numbers)})
+            except UnavailableError:
+                failures.append(time.monotonic() - began)
+                await asyncio.sleep(0.2)
+            else:
+                return failures
+
+
+async def test_a_broker_that_dies_holds_nobody_and_loses_nothing(node: EmbeddedKafka, settings: KafkaSettings) -> None:
+    """Appending fails within its time-out, closing does not hang, and afterwards nothing is lost or reordered."""
+    hasty = settings.model_copy(update={"timeout_seconds": 3})
+    numbers = range(20, 2_000, 20)
+    async with Bus.connect(hasty, "test-bus") as bus, AsyncExitStack() as doomed:
+        partition = Partition(await make_topic(bus), 0)
+        group = f"{partition.topic}.group"
+        other = await doomed.enter_async_context(Bus.connect(hasty, "test-doomed"))
+        other_publisher = await doomed.enter_async_context(other.publisher())
+        other_reader = await doomed.enter_async_context(other.reader(group=group))
+        async with bus.publisher() as publisher, bus.reader() as reader:
+            await reader.assign({partition: 0})
+            await append_until_written(publisher, partition, range(20))
+            await take(reader, 20)
+            await other_reader.assign({partition: 0})
+            await take(other_reader, 20)
+
+            async def go_on() -> list[float]:
+                return [
+                    seconds
+                    for at in numbers
+                    for seconds in await append_until_written(publisher, partition, range(at, at + 20))
+                ]
+
+            async with asyncio.TaskGroup() as tasks:
+                appending = tasks.create_task(go_on())
+                await asyncio.sleep(0.1)
+                await asyncio.to_thread(node.kill)
+                # Whatever is used, opened and closed meanwhile comes to an end.
+                with pytest.raises(UnavailableError):
+                    await other_publisher.append({Partition(partition.topic, 0): numbered([0])})
+                with pytest.raises(UnavailableError):
+                    await other_reader.commit({partition: 20})
+                began = time.monotonic()
+                await doomed.aclose()
+                assert time.monotonic() - began < 10
+                with pytest.raises(UnavailableError):
+                    async with bus.publisher():
+                        pass
+                with pytest.raises(UnavailableError):
+                    async with bus.reader(group=group):
+                        pass
+                await asyncio.to_thread(node.up)
+            failures = appending.result()
+
+            async with asyncio.timeout(60):
+                end = (await reader.ends([partition]))[partition]
+            found = [int(record.value or b"") for record in await take(reader, end - 20)]
+
+    assert failures
+    assert max(failures) < 10
+    # The one comparison: a number may come again, but none is left out. (0 is the doomed publisher's.)
+    newest = 19
+    for number in (one for one in found if one):
+        assert number <= newest + 1
+        newest = max(newest, number)
+    assert newest == 1_999
