@@ -17,7 +17,16 @@ from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Publisher, Reader
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.ledger import Record, is_genesis
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.topics import DIRECTORY, LEDGER, QUARANTINE, Partition, TopicSettings, inbox, outbox, topic_settings
+from lienthong.kernel.topics import (
+    DIRECTORY,
+    LEDGER,
+    QUARANTINE,
+    Partition,
+    TopicSettings,
+    inbox,
+    outbox,
+    topic_settings,
+)
 
 LANES = 3
 

@@ -18,6 +18,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from lienthong.embedded import EmbeddedKafka, ask_cluster
 from lienthong.embedded.ports import first_free
 from lienthong.embedded.process import Process, identify
+from lienthong.embedded.properties import HOST
+from lienthong.embedded.state import NodeState, StateFile
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
 pytestmark = pytest.mark.timeout(300)
@@ -32,6 +34,12 @@ class Node:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.kafka = EmbeddedKafka(directory, heap_mib=HEAP_MIB)
+        directory.mkdir()
+        # As if it had been there before: others on this machine may come and go at the usual ports.
+        self.port = first_free(HOST, ())
+        self.controller_port = first_free(HOST, (), avoid=(self.port,))
+        state = NodeState(cluster_id="", port=self.port, controller_port=self.controller_port)
+        StateFile(directory / "state.json").write(state)
 
     def process(self) -> Process:
         """Return the broker's process, which must run."""
@@ -152,7 +160,7 @@ def test_down_leaves_no_process(node: Node) -> None:
     assert not process.alive
     assert not node.kafka.status().running
     with pytest.raises(UnavailableError):
-        ask_cluster("127.0.0.1", int(bootstrap.rpartition(":")[2]), timeout_seconds=1)
+        ask_cluster(HOST, int(bootstrap.rpartition(":")[2]), timeout_seconds=1)
     assert not node.kafka.down()
 
 
@@ -175,29 +183,27 @@ def test_another_port_when_the_last_one_is_taken(node: Node) -> None:
     first = node.kafka.up()
     produce(first, b"kept")
     node.kafka.down()
-    port = int(first.rpartition(":")[2])
-    with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+    assert f"{HOST}:{node.port}" == first
+    with socket.create_server((HOST, node.port)), socket.create_server((HOST, node.controller_port)):
         second = node.kafka.up()
         assert first != second
         assert [b"kept"] == consume(second, 1)
-        node.kafka.down()
-    assert second == node.kafka.up()
 
 
 def test_a_port_that_was_asked_for_is_not_replaced(node: Node) -> None:
     """Who names a port gets that one or an error, and nothing is started."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(UnavailableError, match=f"Port {port} is taken by another program"):
             EmbeddedKafka(node.directory, heap_mib=HEAP_MIB, port=port).up()
     assert not node.kafka.status().running
     chosen = EmbeddedKafka(node.directory, heap_mib=HEAP_MIB, port=port)
-    assert f"127.0.0.1:{port}" == chosen.up()
+    assert f"{HOST}:{port}" == chosen.up()
 
 
 def test_a_port_lost_at_the_last_moment_is_replaced(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """When another program takes the port between the look at it and the start, the next one is used."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server((HOST, 0)) as other:
         taken = other.getsockname()[1]
         answers = iter([taken])
 
@@ -206,7 +212,7 @@ def test_a_port_lost_at_the_last_moment_is_replaced(node: Node, monkeypatch: pyt
 
         monkeypatch.setattr("lienthong.embedded.node.first_free", look)
         bootstrap = node.kafka.up()
-    assert f"127.0.0.1:{taken}" != bootstrap
+    assert f"{HOST}:{taken}" != bootstrap
     produce(bootstrap, b"hello")
 
 

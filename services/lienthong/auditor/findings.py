@@ -47,6 +47,10 @@ class Findings:
         if len(self._notes) < self._kept:
             self._notes.append(Finding(*partition, offset, what))
 
+    def since(self, count: int) -> list[str]:
+        """What was named after the first `count` findings, in the order of naming."""
+        return [one.what for one in self._damage[count:]]
+
     def damage(self) -> list[Finding]:
         """What was kept of the damage, by topic, lane and offset."""
         return sorted(self._damage)

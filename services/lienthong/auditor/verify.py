@@ -11,11 +11,11 @@ from lienthong.auditor.judgement import DirectoryHistory, Rejudge
 from lienthong.auditor.lane import Lane, LaneCounts, Rules
 from lienthong.auditor.ledger_lane import LedgerLane
 from lienthong.auditor.out_lane import OutLane
+from lienthong.auditor.ranges import LaneRange, lane_range
 from lienthong.auditor.report import Report
 from lienthong.auditor.source import RecordSource, Span
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.errors import RejectedError, UnavailableError
-from lienthong.kernel.fold import ids_horizon_ms
 from lienthong.kernel.ledger import is_genesis
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.seal import Purpose
@@ -51,15 +51,6 @@ class _Snapshot:
     ledger: dict[Partition, Span]
     outs: dict[Partition, Span]
     taken_at: int
-
-
-class _Range(NamedTuple):
-    """Offsets of one ledger lane: read from, judged from, judged up to, read up to."""
-
-    read: int
-    first: int
-    end: int
-    read_end: int
 
 
 async def verify(
@@ -176,7 +167,10 @@ class _Audit:
     ) -> LaneCounts:
         ledger = Partition(LEDGER, number)
         span = snapshot.ledger[ledger]
-        chosen = await self._range(ledger, span)
+        options = self._options
+        chosen = await lane_range(
+            self._source, ledger, span, options.since, options.until, options.grace_ms
+        )
         lane = Lane(
             number,
             complete=chosen.read == 0,
@@ -192,8 +186,8 @@ class _Audit:
             generations,
             frozenset(key.agency for key in keys if key.purpose == Purpose.RECEIPT),
             snapshot.taken_at,
-            self._options.grace_ms,
-            self._options.clock_bound_ms,
+            options.grace_ms,
+            options.clock_bound_ms,
         )
         reconsidered = rejudge.reconsidered
         await self._read_ledger(lane, rejudge, rules, ledger, chosen)
@@ -203,26 +197,8 @@ class _Audit:
         lane.counts.verified = lane.facts.verified()
         return lane.counts
 
-    async def _range(self, ledger: Partition, span: Span) -> _Range:
-        """Which part of a ledger lane is read, and which part of that is judged."""
-        since, until = self._options.since, self._options.until
-        read = first = span[0]
-        end = read_end = span[1]
-        if since is not None:
-            first = await self._offset_at(ledger, since, span)
-            # Earlier ids must be known, or a repeated envelope would seem to be the first of its kind.
-            read = await self._offset_at(ledger, since - ids_horizon_ms(), span)
-        if until is not None:
-            end = max(first, await self._offset_at(ledger, until, span))
-            read_end = max(end, await self._offset_at(ledger, until + self._options.grace_ms, span))
-        return _Range(read, first, end, read_end)
-
-    async def _offset_at(self, partition: Partition, moment: int, span: Span) -> int:
-        found = (await self._source.offsets_at([partition], max(moment, 0)))[partition]
-        return span[1] if found is None else min(max(found, span[0]), span[1])
-
     async def _read_ledger(
-        self, lane: Lane, rejudge: Rejudge, rules: Rules, ledger: Partition, chosen: _Range
+        self, lane: Lane, rejudge: Rejudge, rules: Rules, ledger: Partition, chosen: LaneRange
     ) -> None:
         reading = LedgerLane(lane, rejudge, rules, first=chosen.read, judged_end=chosen.end)
         async for _, records in self._source.read({ledger: (chosen.read, chosen.read_end)}):

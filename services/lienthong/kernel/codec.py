@@ -23,8 +23,25 @@ RECORDS: Final = (
 )  # fmt: skip
 """Names of the files in `schemas/`, each after those it refers to."""
 
+_NAMESPACE: Final = "lienthong"
 _MAGIC: Final = b"\x00"
 _FRAME_BYTES: Final = 5
+
+
+def _full_name(schema: dict[str, Any]) -> str:
+    return schema["name"] if "." in schema["name"] else f"{_NAMESPACE}.{schema['name']}"
+
+
+def _named_types(node: Any) -> dict[str, dict[str, Any]]:
+    """A record of a file and the fixed types that are defined within it, by full name."""
+    if isinstance(node, list):
+        return {name: one for item in node for name, one in _named_types(item).items()}
+    if not isinstance(node, dict):
+        return {}
+    found = {_full_name(node): node} if node.get("type") in ("record", "fixed") else {}
+    for inner in (node.get("type"), node.get("items"), *(field["type"] for field in node.get("fields", ()))):
+        found.update(_named_types(inner))
+    return found
 
 
 def _load() -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[str, Any]], dict[str, int]]:
@@ -35,7 +52,7 @@ def _load() -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[str, Any]], 
     sources: dict[str, dict[str, Any]] = {}
     for record in RECORDS:
         source = json.loads((folder / f"{record}.avsc").read_text("utf-8"))
-        sources[f"{source['namespace']}.{source['name']}"] = source
+        sources.update(_named_types(source))
         parsed[source["name"]] = fastavro.parse_schema(source, named_schemas=named)
     return parsed, named, sources, json.loads((folder / "ids.json").read_text("utf-8"))
 
@@ -56,15 +73,18 @@ def schema_text(name: str) -> str:
     seen: set[str] = set()
 
     def inline(node: Any) -> Any:
-        if isinstance(node, str) and node in _SOURCES and node not in seen:
-            return inline(_SOURCES[node])
+        if isinstance(node, str):
+            return inline(_SOURCES[node]) if node in _SOURCES and node not in seen else node
         if isinstance(node, list):
             return [inline(item) for item in node]
-        if isinstance(node, dict):
-            if node.get("type") == "record":
-                seen.add(f"{node['namespace']}.{node['name']}")
-            return {key: inline(item) if key in ("type", "items", "fields") else item for key, item in node.items()}
-        return node
+        if node["type"] not in ("record", "fixed"):
+            return {key: inline(item) if key in ("type", "items") else item for key, item in node.items()}
+        full_name = _full_name(node)
+        if full_name in seen:
+            return full_name
+        seen.add(full_name)
+        fields = [{**field, "type": inline(field["type"])} for field in node.get("fields", ())]
+        return {**node, "name": full_name, **({"fields": fields} if fields else {})}
 
     return json.dumps(inline(_SOURCES[name]), ensure_ascii=False)
 

@@ -87,6 +87,7 @@ class Directory:
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
         self._operator_key = bytes.fromhex(trust.operator_key)
+        self._operator_key_id = key_id_of(self._operator_key)
         self._roots = VerifiedRoots(1_000)
         self._agencies: dict[str, Agency] = {}
         self._keys: dict[bytes, Key] = {}
@@ -113,6 +114,8 @@ class Directory:
             raise RejectedError(Reason.WRONG_PURPOSE, f"sealed for purpose {seal.purpose[:20]!r}")
         if len(seal.signatures) != 1:
             raise RejectedError(Reason.BAD_SEAL, "a directory record has exactly one signature")
+        if seal.signatures[0].key_id != self._operator_key_id:
+            raise RejectedError(Reason.UNKNOWN_KEY, "a directory record is signed with the operator's key")
         self._roots.verify(envelope_id(sealed.statement), OPERATOR, seal, (self._operator_key,))
         self.known_at = max(self.known_at, statement.created)
         if statement.kind is Kind.AGENCY:
