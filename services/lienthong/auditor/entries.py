@@ -102,7 +102,9 @@ class EntryCheck:
         digest = sha256(value).digest()
         verdict = self._verdict(value, entry)
         if verdict.reason is not None:
-            lane.damage(entry.position, f"it is accepted, but judged again it is {verdict.reason}: {text_of(verdict.detail)}")
+            lane.damage(
+                entry.position, f"it is accepted, but judged again it is {verdict.reason}: {text_of(verdict.detail)}"
+            )
             return CheckedEntry(entry, code, digest, broken=True, doubted=True)
         wrong = []
         if verdict.id != entry.id:

@@ -108,7 +108,9 @@ class InLane:
             self._lane.counts.consequences += 1
             return ""
         if digest != facts.digest(position):
-            return f"its value is not that of ledger offset {position}, which is number {delivery.sequence} of this inbox"
+            return (
+                f"its value is not that of ledger offset {position}, which is number {delivery.sequence} of this inbox"
+            )
         if not facts.has_id(position, delivery.id):
             return f"it names another id than ledger offset {position} has"
         if delivery.kind != facts.kind(position):
@@ -183,7 +185,9 @@ class InLane:
         """
         for first, gap_end, offset in self._gaps:
             late = [number for number in range(first, gap_end) if number in self._late]
-            lost = [number for number in range(first, gap_end) if number not in self._late and number not in self._doubtful]
+            lost = [
+                number for number in range(first, gap_end) if number not in self._late and number not in self._doubtful
+            ]
             if late:
                 self._damage(offset, f"number {gap_end} stands before number {late[0]}: the order was changed")
             if lost:

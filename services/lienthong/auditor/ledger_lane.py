@@ -6,11 +6,12 @@ from typing import NamedTuple
 from lienthong.auditor.claims import counted
 from lienthong.auditor.entries import EntryCheck
 from lienthong.auditor.facts import Places
+from lienthong.auditor.fold import AuditFold
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules
 from lienthong.auditor.statements import StatementCheck
 from lienthong.kernel.errors import InvariantError
-from lienthong.kernel.fold import Count, LedgerFold
+from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome, Record, is_genesis, read_entry
 from lienthong.kernel.statement import Kind
 
@@ -19,14 +20,6 @@ __all__ = ["LedgerLane"]
 _LARGEST_GAP = 1_000_000
 """Most source offsets that may lie between two entries: what is remembered grows with it."""
 _LARGEST_NUMBER = 2**62
-
-
-class _AuditFold(LedgerFold):
-    """The fold, which an auditor takes beyond a gap so that the rest is still checked."""
-
-    def pass_over(self, agency: str, generation: str, offset: int) -> None:
-        """Take this offset as the next one of the source."""
-        self._last[agency, generation] = offset - 1
 
 
 class _Gap(NamedTuple):
@@ -52,7 +45,7 @@ class LedgerLane:
     def __init__(self, lane: Lane, rejudge: Rejudge, rules: Rules, *, first: int, judged_end: int) -> None:
         self._lane = lane
         self._rules = rules
-        self._fold = _AuditFold(complete=first == 0)
+        self._fold = AuditFold(complete=first == 0)
         self._check = EntryCheck(lane, rejudge, rules)
         self._statements = StatementCheck(lane, self._fold, rules)
         self._judged_end = judged_end
@@ -104,11 +97,7 @@ class LedgerLane:
     def _before(self, entry: Entry) -> None:
         """Only what the fold needs: ids that count, last offsets."""
         agency, offset, generation = entry.source
-        try:
-            self._fold.take(entry)
-        except InvariantError:
-            self._fold.pass_over(agency, generation, offset)
-            self._fold.take(entry)
+        self._fold.take_beyond(entry)
         self._lane.last_before[agency, generation] = max(offset, self._lane.last_before.get((agency, generation), -1))
 
     def _after(self, record: Record, entry: Entry) -> None:
@@ -175,15 +164,9 @@ class LedgerLane:
         lane = self._lane
         agency, offset, generation = entry.source
         position = entry.position
-        try:
-            count = self._fold.take(entry)
-        except InvariantError:
-            last = self._fold.last_offset(agency, generation)
-            self._gaps.append(
-                _Gap((agency, generation), places.first if last is None else last + 1, offset, position)
-            )
-            self._fold.pass_over(agency, generation, offset)
-            count = self._fold.take(entry)
+        count, last = self._fold.take_beyond(entry)
+        if last is not None:
+            self._gaps.append(_Gap((agency, generation), last + 1, offset, position))
         if count is not Count.REPEAT:
             places.put(offset, position)
             return count, False
@@ -195,7 +178,10 @@ class LedgerLane:
         if earlier < 0:
             return count, False
         if lane.facts.digest(earlier) != digest:
-            lane.damage(position, f"it claims offset {offset} of {agency}, as ledger offset {earlier} does, with another content")
+            lane.damage(
+                position,
+                f"it claims offset {offset} of {agency}, as ledger offset {earlier} does, with another content",
+            )
             places.contested.setdefault(offset, []).append(position)
             lane.lost.add(digest)
             return count, True
@@ -264,6 +250,10 @@ def _check_numbers(entry: Entry) -> None:
     Raises:
         InvariantError: naming the number.
     """
-    for name, number in (("source offset", entry.source.offset), ("judged", entry.judged_at), ("known", entry.known_at)):
+    for name, number in (
+        ("source offset", entry.source.offset),
+        ("judged", entry.judged_at),
+        ("known", entry.known_at),
+    ):
         if not 0 <= number < _LARGEST_NUMBER:
             raise InvariantError(f"it is not a ledger entry: {name} is {str(number)[:40]}")

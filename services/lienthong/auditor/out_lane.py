@@ -97,9 +97,7 @@ class OutLane:
             self._waiting_since = (record.offset, record.timestamp)
 
     def _denied(self, offset: int, position: int) -> None:
-        self._lane.damage(
-            position, f"it says that {self.partition.topic} has no record at offset {offset}, but it has"
-        )
+        self._lane.damage(position, f"it says that {self.partition.topic} has no record at offset {offset}, but it has")
         self._lane.facts.doubt(position)
 
     def _agrees(self, record: Record, position: int) -> None:
@@ -211,7 +209,9 @@ class OutLane:
             if facts.is_broken(position):
                 self._lane.counts.consequences += 1
             else:
-                self._damage(self._offsets[place], f"it is not the record that ledger offset {position} holds: it was changed")
+                self._damage(
+                    self._offsets[place], f"it is not the record that ledger offset {position} holds: it was changed"
+                )
                 facts.doubt(position)
         for place in edits.injected:
             self._damage(self._offsets[place], "no ledger entry knows this record, but those after it: it was put in")

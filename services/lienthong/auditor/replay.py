@@ -5,11 +5,12 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from lienthong.auditor.entries import EntryCheck
+from lienthong.auditor.fold import AuditFold
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules
 from lienthong.auditor.lines import Line, line_of, time_text
 from lienthong.kernel.errors import InvariantError, RejectedError
-from lienthong.kernel.fold import Count, LedgerFold, Order, compare
+from lienthong.kernel.fold import Count, Order, compare
 from lienthong.kernel.judge import Verdict
 from lienthong.kernel.ledger import Entry, Outcome, Record, is_genesis, read_delivery, read_entry
 from lienthong.kernel.reasons import Reason
@@ -42,15 +43,15 @@ class LaneReplay:
         self._lane = lane
         self._rejudge = rejudge
         self._check = EntryCheck(lane, rejudge, rules)
-        self._fold = LedgerFold(complete=False)
+        self._fold = AuditFold(complete=lane.complete)
         self._judged_end = judged_end
         self._sent: dict[int, _Known] = {}
         self._due: dict[int, _Known] = {}
         self._sequence: int | None = None
-        self.first_sent: int | None = None
-        """Source offset of the first record that the ledger holds from the chosen time on."""
+        self.first_sent: int | None = 0 if lane.complete and lane.facts.first == 0 else None
+        """Source offset from which on records belong to the chosen time; None if the ledger does not tell."""
         self.end_sent = 0
-        """Source offset after the last one."""
+        """Source offset after the last one that the ledger holds."""
         self.gaps = 0
         """Places at which the ledger or the inbox lacks records; `verify` names them."""
 
@@ -61,26 +62,34 @@ class LaneReplay:
                 continue
             try:
                 entry = read_entry(record)
-                count = self._fold.take(entry)
             except InvariantError:
                 self.gaps += 1
                 continue
-            sent = entry.source.agency == self._agency
-            if record.offset < self._lane.facts.first or not (sent or self._agency in entry.routes):
-                continue
-            if count is Count.REPEAT:
-                continue
-            before = self._lane.findings.count
-            checked = self._check.take(record, entry)
-            why = tuple(self._lane.findings.since(before))
-            known = _Known(checked.entry, count, checked.digest, why)
-            if sent:
-                offset = entry.source.offset
-                self._sent.setdefault(offset, known)
-                self.first_sent = offset if self.first_sent is None else min(self.first_sent, offset)
-                self.end_sent = max(self.end_sent, offset + 1)
-            if entry.outcome is Outcome.ACCEPTED and count is Count.COUNTS and self._agency in checked.entry.routes:
-                self._due[entry.position] = known
+            count, gap = self._fold.take_beyond(entry)
+            if gap is not None:
+                self.gaps += record.offset >= self._lane.facts.first
+            if record.offset >= self._lane.facts.first:
+                self._know(record, entry, count)
+            elif entry.source.agency == self._agency:
+                self.first_sent = entry.source.offset + 1
+
+    def _know(self, record: Record, entry: Entry, count: Count) -> None:
+        sent = entry.source.agency == self._agency
+        if count is Count.REPEAT or not (sent or self._agency in entry.routes):
+            return
+        before = self._lane.findings.count
+        checked = self._check.take(record, entry)
+        why = self._lane.findings.since(before)
+        if checked.doubted and not why:
+            why = ["it comes from an out topic that is not there any more"]
+        known = _Known(checked.entry, count, checked.digest, tuple(why))
+        if sent:
+            offset = entry.source.offset
+            self._sent.setdefault(offset, known)
+            self.first_sent = offset if self.first_sent is None else min(self.first_sent, offset)
+            self.end_sent = max(self.end_sent, offset + 1)
+        if entry.outcome is Outcome.ACCEPTED and count is Count.COUNTS and self._agency in checked.entry.routes:
+            self._due[entry.position] = known
 
     def take_out(self, records: Sequence[Record]) -> Iterator[Line]:
         """Take the next records of the agency's out partition.

@@ -77,9 +77,7 @@ async def verify(
     return await _Audit(source, trust, options, clock, progress).run()
 
 
-async def read_directory(
-    source: RecordSource, history: DirectoryHistory, findings: Findings, *, first: int = 0
-) -> int:
+async def read_directory(source: RecordSource, history: DirectoryHistory, findings: Findings, *, first: int = 0) -> int:
     """Read the directory topic from an offset on; what the operator did not sign is named.
 
     Returns:
@@ -168,9 +166,7 @@ class _Audit:
         ledger = Partition(LEDGER, number)
         span = snapshot.ledger[ledger]
         options = self._options
-        chosen = await lane_range(
-            self._source, ledger, span, options.since, options.until, options.grace_ms
-        )
+        chosen = await lane_range(self._source, ledger, span, options.since, options.until, options.grace_ms)
         lane = Lane(
             number,
             complete=chosen.read == 0,

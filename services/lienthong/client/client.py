@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Document, File, Progress, State
-from lienthong.client.receiving import Delivery, Receiver
+from lienthong.client.receiving import Receiver
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Outgoing, Store, Summary
 from lienthong.kernel.bus import Bus, KafkaSettings
@@ -76,6 +77,7 @@ class Client:
         judge: Judge,
         sender: Sender,
         receiver: Receiver,
+        settler: Settler,
         store: Store,
         thread: ThreadPoolExecutor,
         clock: Clock,
@@ -84,6 +86,7 @@ class Client:
         self._judge = judge
         self._sender = sender
         self._receiver = receiver
+        self._settler = settler
         self._store = store
         self._thread = thread
         self._clock = clock
@@ -130,8 +133,9 @@ class Client:
             try:
                 judge = Judge(directory, lanes)
                 sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
-                receiver = Receiver(bus, agency, judge, database, thread, clock, sender.queue)
-                client = cls(agency, judge, sender, receiver, database, thread, clock)
+                settler = Settler(agency, database, thread, clock, sender.queue)
+                receiver = Receiver(bus, agency, judge, database, thread, clock, settler)
+                client = cls(agency, judge, sender, receiver, settler, database, thread, clock)
                 async with client._running(follower, lanes):
                     yield client
             finally:
@@ -151,7 +155,7 @@ class Client:
                 tasks.create_task(self._queue_pending()),
             ]
             storing = [
-                tasks.create_task(receiver.settle(settling)),
+                tasks.create_task(self._settler.run(settling)),
                 tasks.create_task(sender.store_handed(settling)),
             ]
             pumping = [
@@ -165,7 +169,7 @@ class Client:
                 try:
                     async with asyncio.timeout(_DRAIN_SECONDS):
                         settling.set()
-                        receiver.wake()
+                        self._settler.wake()
                         sender.wake()
                         await asyncio.wait(storing)
                         sending.set()

@@ -3,85 +3,31 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 
-from lienthong.client.documents import Document, File, Status, document_of
-from lienthong.client.store import Answer, Arrival, Outgoing, ReceiptLine, Round, Store
+from lienthong.client.delivery import Delivery, Settler
+from lienthong.client.documents import Status
+from lienthong.client.store import Answer, Arrival, ReceiptLine, Round, Store
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
-from lienthong.kernel.envelope import OpenedEnvelope, envelope_id
+from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.fold import Order, compare
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
-from lienthong.kernel.limits import MAX_NAMED
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import Kind, Statement, encode_statement, make_statement
+from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import Partition, inbox
 
-__all__ = ["Delivery", "Receiver"]
+__all__ = ["Receiver"]
 
 _log = logging.getLogger(__name__)
 _ROUND_RECORDS = 1_000
 _READY_BYTES = 33_554_432
 _READY_DOCUMENTS = 2_000
-_SETTLE_SECONDS = 0.005
-"""How long settled documents wait for company in one acknowledgement."""
 _COMMIT_SECONDS = 1.0
-
-
-@dataclass(slots=True, eq=False)
-class Delivery:
-    """One document, verified and in sequence, as the caller gets it."""
-
-    id: bytes
-    """Envelope id, 32 bytes."""
-    sender: str
-    lane: int
-    sequence: int
-    position: int
-    """Offset of its entry in the ledger."""
-    accepted_at: int
-    """When the backbone took it, milliseconds since 1970 UTC."""
-    redelivered: bool
-    """It may have been handed to the caller before, and was not settled then."""
-    statement: Statement = field(repr=False)
-    """The verified statement."""
-    contents: Sequence[bytes] = field(repr=False)
-    """Contents of the attachments, each of the size and SHA-256 that the statement names."""
-    size: int = field(repr=False)
-    _receiver: "Receiver" = field(repr=False)
-    _settled: bool = field(default=False, repr=False)
-
-    @property
-    def document(self) -> Document:
-        """The document it carries."""
-        return document_of(self.statement)
-
-    @property
-    def files(self) -> list[File]:
-        """The files that came with it. Names are as the sender gave them: never use one as a path."""
-        return [
-            File(attachment.name, content, attachment.media_type)
-            for attachment, content in zip(self.statement.attachments, self.contents, strict=True)
-        ]
-
-    async def acknowledge(self, status: Status | str = Status.ACCEPTED, reason: str = "") -> None:
-        """Say what became of it; it is then settled and will not be handed over again.
-
-        What is said within a few milliseconds of the same sender is signed as one statement.
-
-        Args:
-            status: 02 and 16 need a reason.
-            reason: at most 500 characters.
-
-        Raises:
-            ValueError: the status is none, or its reason is missing.
-        """
-        self._receiver.acknowledge(self, Status(status), reason)
 
 
 class Receiver:
@@ -89,7 +35,7 @@ class Receiver:
 
     Args:
         judge: verifies; its directory must be loaded.
-        hand_over: queues statements that the store has taken.
+        settler: takes what the caller says of documents.
         thread: the one thread that may touch the store.
     """
 
@@ -101,7 +47,7 @@ class Receiver:
         store: Store,
         thread: Executor,
         clock: Clock,
-        hand_over: Callable[[Sequence[Outgoing]], None],
+        settler: Settler,
     ) -> None:
         self._bus = bus
         self._agency = agency
@@ -109,15 +55,13 @@ class Receiver:
         self._store = store
         self._thread = thread
         self._clock = clock
-        self._hand_over = hand_over
+        self._settler = settler
         self._ready: deque[Delivery] = deque()
         self._ready_bytes = 0
         self._last_ready: dict[int, int] = {}
         self._overflowed = True
         self._spilled = 0
         self._news = asyncio.Event()
-        self._settled: list[tuple[Delivery, Status, str]] = []
-        self._settled_any = asyncio.Event()
         self._failure: InvariantError | None = None
         self._changed = asyncio.Condition()
         self.caught_up = asyncio.Event()
@@ -125,6 +69,10 @@ class Receiver:
         self.refused = 0
         """Records that were not believed or not for us; they never reach the caller."""
         self._caught_up_parts = 0
+
+    def wake(self) -> None:
+        """Let whoever iterates look whether there is news."""
+        self._news.set()
 
     # -- from the topic into the store
 
@@ -287,7 +235,7 @@ class Receiver:
     def _delivery(self, arrival: Arrival, opened: OpenedEnvelope, *, redelivered: bool) -> Delivery:
         return Delivery(
             arrival.id, arrival.sender, arrival.lane, arrival.sequence, arrival.position, arrival.judged_at,
-            redelivered, opened.statement, opened.contents, len(arrival.value), self,
+            redelivered, opened.statement, opened.contents, len(arrival.value), self._settler,
         )  # fmt: skip
 
     async def _tell(self) -> None:
@@ -326,8 +274,8 @@ class Receiver:
             delivery = self._ready.popleft()
             self._ready_bytes -= delivery.size
             yield delivery
-            if not delivery._settled:  # noqa: SLF001 - a class of this module
-                self.acknowledge(delivery, Status.ARRIVED, "")
+            if not delivery.settled:
+                self._settler.settle(delivery, Status.ARRIVED, "")
 
     async def _wait_for_news(self, idle_seconds: float | None) -> bool:
         """Whether something was read within the time, counted from when all there was had been read."""
@@ -357,63 +305,3 @@ class Receiver:
             except RejectedError as error:  # it verified when it was stored: the store was changed
                 raise InvariantError(f"document {arrival.id.hex()} in the store does not verify: {error}") from error
             self._make_ready(self._delivery(arrival, opened, redelivered=arrival.handed))
-
-    # -- from the caller back to the sender
-
-    def acknowledge(self, delivery: Delivery, status: Status, reason: str) -> None:
-        """Note what is to be said of a document."""
-        if status in (Status.REFUSED, Status.CHANGE_REFUSED) and not reason:
-            raise ValueError(f"status {status.value} needs a reason")
-        if len(reason) > 500:  # noqa: PLR2004 - as in schemas/acknowledgement.avsc
-            raise ValueError(f"the reason has {len(reason)} characters, more than 500")
-        delivery._settled = True  # noqa: SLF001 - a class of this module
-        self._settled.append((delivery, status, reason))
-        self._settled_any.set()
-
-    def wake(self) -> None:
-        """Let the tasks look whether they are to stop."""
-        self._settled_any.set()
-        self._news.set()
-
-    async def settle(self, stopping: asyncio.Event) -> None:
-        """Store what was settled and say it, all of one sender, lane and status in one statement."""
-        loop = asyncio.get_running_loop()
-        while not (stopping.is_set() and not self._settled):
-            await self._settled_any.wait()
-            if not stopping.is_set():
-                await asyncio.sleep(_SETTLE_SECONDS)
-            self._settled_any.clear()
-            settled, self._settled = self._settled, []
-            if not settled:
-                continue
-            acknowledgements = self._statements(settled)
-            await loop.run_in_executor(
-                self._thread,
-                self._store.settle,
-                [(status.value, one.lane, one.sequence) for one, status, _ in settled],
-                acknowledgements,
-            )
-            self._hand_over(acknowledgements)
-
-    def _statements(self, settled: Sequence[tuple[Delivery, Status, str]]) -> list[Outgoing]:
-        together: dict[tuple[str, int, Status, str], list[Delivery]] = {}
-        for delivery, status, reason in settled:
-            together.setdefault((delivery.sender, delivery.lane, status, reason), []).append(delivery)
-        now = self._clock()
-        outgoing = []
-        for (sender, lane, status, reason), deliveries in together.items():
-            for at in range(0, len(deliveries), MAX_NAMED):
-                some = deliveries[at : at + MAX_NAMED]
-                data = encode_statement(
-                    make_statement(
-                        sender=self._agency,
-                        recipients=[sender],
-                        thread=some[0].statement.thread,
-                        created=now,
-                        priority=some[0].statement.priority,
-                        kind=Kind.ACKNOWLEDGEMENT,
-                        body={"documents": [one.id for one in some], "status": status.value, "reason": reason},
-                    )
-                )
-                outgoing.append(Outgoing(envelope_id(data), None, Kind.ACKNOWLEDGEMENT, lane, data, (), now, 0))
-        return outgoing

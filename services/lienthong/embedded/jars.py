@@ -48,16 +48,16 @@ def class_path(
         UnavailableError: a jar could not be fetched, or not within the time; the text says what to do.
     """
     folder = jars_folder()
-    if _missing(folder):
-        deadline = Deadline.after(timeout_seconds)
-        try:
+    deadline = Deadline.after(timeout_seconds)
+    try:
+        if _missing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with exclusive(folder / ".lock", deadline=deadline):
                 missing = _missing(folder)  # again: another process may have fetched them meanwhile
                 if missing:
                     _fetch(missing, folder, report, deadline)
-        except OSError as error:
-            raise _not_fetched(folder, _plain(error)) from error
+    except OSError as error:
+        raise _not_fetched(folder, _plain(error)) from error
     return tuple(folder / jar.file_name for jar in locked_jars())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lienthong.embedded.process import Process
+from lienthong.kernel.errors import UnavailableError
 
 __all__ = ["NodeState", "StateFile"]
 
@@ -42,11 +43,19 @@ class StateFile:
         self._file = file
 
     def read(self) -> NodeState | None:
-        """Return what it holds; `None` when it is missing or was damaged."""
+        """Return what it holds; `None` when it is missing or was damaged.
+
+        Raises:
+            UnavailableError: it is there and cannot be read.
+        """
         try:
             return NodeState.model_validate_json(self._file.read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._file} cannot be read: {error.strerror}. It may belong to another user."
+            ) from error
 
     def write(self, state: NodeState) -> None:
         """Replace it. A crash leaves the old or the new one, never a part."""

@@ -116,9 +116,7 @@ class World:
             attachments=[attachment_of("báo cáo.pdf", "application/pdf", content)] if content else [],
         )
 
-    def seal(
-        self, statements: Sequence[Statement], *, contents: Sequence[bytes] = (), key: str = ""
-    ) -> list[bytes]:
+    def seal(self, statements: Sequence[Statement], *, contents: Sequence[bytes] = (), key: str = "") -> list[bytes]:
         """Envelopes of statements, sealed together."""
         sender = statements[0].sender
         encoded = [encode_statement(statement) for statement in statements]
@@ -146,7 +144,9 @@ class World:
         """Write anything to an out topic."""
         self.append(Partition(outbox(sender), lane), *map(Row, values))
 
-    def acknowledge(self, recipient: str, sender: str, documents: Sequence[bytes], lane: int = 1, status: str = "01") -> None:
+    def acknowledge(
+        self, recipient: str, sender: str, documents: Sequence[bytes], lane: int = 1, status: str = "01"
+    ) -> None:
         """Write an acknowledgement to the recipient's out topic."""
         statement = make_statement(
             sender=recipient,

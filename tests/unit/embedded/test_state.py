@@ -6,6 +6,7 @@ import pytest
 
 from lienthong.embedded.process import Process
 from lienthong.embedded.state import NodeState, StateFile
+from lienthong.kernel.errors import UnavailableError
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -24,6 +25,13 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, content: str) -> None
     (tmp_path / "state.json").write_text(content)
     assert StateFile(tmp_path / "state.json").read() is None
     assert StateFile(tmp_path / "missing" / "state.json").read() is None
+
+
+def test_a_file_that_cannot_be_read_is_a_plain_error(tmp_path: Path) -> None:
+    """Something that is no readable file is reported, not taken for a node that was never started."""
+    (tmp_path / "state.json").mkdir()
+    with pytest.raises(UnavailableError, match=r"state\.json cannot be read: Is a directory"):
+        StateFile(tmp_path / "state.json").read()
 
 
 def test_a_stopped_node_has_no_process() -> None:
