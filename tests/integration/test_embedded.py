@@ -146,9 +146,7 @@ def test_the_status_of_one_that_runs(node: Node) -> None:
     assert (bootstrap,) == ask_cluster(host, int(port), timeout_seconds=5).brokers
     limits = Path(f"/proc/{status.pid}/limits")
     if limits.exists():
-        soft, hard = next(line for line in limits.read_text().splitlines() if "open files" in line).split()[
-            3:5
-        ]
+        soft, hard = next(line for line in limits.read_text().splitlines() if "open files" in line).split()[3:5]
         assert hard == soft
 
 
@@ -164,6 +162,7 @@ def test_down_leaves_no_process(node: Node) -> None:
     assert not node.kafka.down()
 
 
+@pytest.mark.slow
 def test_records_survive_stop_and_crash(node: Node) -> None:
     """Neither an orderly stop nor SIGKILL loses an acknowledged record; the address stays the same."""
     bootstrap = node.kafka.up()
@@ -178,6 +177,7 @@ def test_records_survive_stop_and_crash(node: Node) -> None:
     assert (node.directory / "log" / "broker.previous.log").exists()
 
 
+@pytest.mark.slow
 def test_another_port_when_the_last_one_is_taken(node: Node) -> None:
     """A port that somebody else took meanwhile is given up for another one; the records are the same."""
     first = node.kafka.up()
@@ -239,9 +239,7 @@ def test_a_start_that_takes_too_long_is_given_up(node: Node) -> None:
 def test_storage_that_cannot_be_made_says_why(node: Node) -> None:
     """A setting that Kafka's storage tool refuses is named, and a correct start works afterwards."""
     wrong = EmbeddedKafka(node.directory, heap_mib=HEAP_MIB, properties={"compression.type": "zip"})
-    with pytest.raises(
-        UnavailableError, match=r"could not be made ready: ConfigException: Invalid value zip"
-    ):
+    with pytest.raises(UnavailableError, match=r"could not be made ready: ConfigException: Invalid value zip"):
         wrong.up()
     node.kafka.up()
 

@@ -280,3 +280,13 @@ async def test_an_envelope_sent_twice_is_delivered_once(backbone: Backbone) -> N
 
     assert [Outcome.ACCEPTED, Outcome.ACCEPTED] == [entry.outcome for entry in entries]
     assert len(copies) == 1
+
+
+async def test_the_largest_envelope_passes_every_hop_with_all_its_headers(backbone: Backbone) -> None:
+    """A document just below the limit is delivered; one just above it is refused at once."""
+    async with backbone.client("G22") as sender, backbone.client("H26") as recipient:
+        sent = await sender.send(document("H26"), File("a", secrets.token_bytes(MAX_INLINE_BYTES)))
+        assert (await receive(recipient, sent)).id == sent
+        files = [File("ế" * 255, secrets.token_bytes(MAX_INLINE_BYTES // 50), "x" * 127) for _ in range(50)]
+        with pytest.raises(RejectedError, match="too many for one envelope"):
+            await sender.send(document("H26"), *files)

@@ -26,7 +26,7 @@ class Stretch(NamedTuple):
 
     first: Claim
     last: Claim
-    count: int
+    length: int
 
 
 class Claims:
@@ -46,7 +46,7 @@ class Claims:
         self.partitions.add(partition)
 
     def stretches(self) -> Iterator[Stretch]:
-        """The claims in order, those together that one cause explains: a common shift, or neighbours that changed places."""
+        """The claims in order; together are those that one cause explains: a common shift, or an exchange."""
         stretch: Stretch | None = None
         for _, claim in sorted(self._claims.items()):
             if stretch is None:
@@ -54,7 +54,7 @@ class Claims:
                 continue
             last = stretch.last
             if claim.claimed - claim.position == last.claimed - last.position or claim.position == last.position + 1:
-                stretch = Stretch(stretch.first, claim, stretch.count + 1)
+                stretch = Stretch(stretch.first, claim, stretch.length + 1)
             else:
                 yield stretch
                 stretch = Stretch(claim, claim, 1)

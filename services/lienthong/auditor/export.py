@@ -1,20 +1,20 @@
 """The shell of a replay: reads three partitions a lane, writes lines and files, never over what is there."""
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 from lienthong.auditor.facts import LaneFacts
 from lienthong.auditor.findings import Findings
 from lienthong.auditor.judgement import DirectoryHistory, Rejudge
 from lienthong.auditor.lane import Lane, LaneCounts, Rules
 from lienthong.auditor.lines import FILES, Line
+from lienthong.auditor.options import EVERYTHING, Options, Progress, silent
 from lienthong.auditor.ranges import LaneRange, lane_range
 from lienthong.auditor.replay import LaneReplay
+from lienthong.auditor.snapshot import read_directory
 from lienthong.auditor.source import RecordSource
-from lienthong.auditor.verify import Options, read_directory
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.topics import LEDGER, Partition, inbox, outbox
@@ -58,10 +58,10 @@ async def replay(
     trust: Trust,
     agency: str,
     folder: Path,
-    options: Options = Options(),
+    options: Options = EVERYTHING,
     *,
     clock: Clock = now_ms,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = silent,
 ) -> Replayed:
     """Export what an agency sent and received, verified.
 
@@ -109,7 +109,7 @@ class _Writer:
     def files(self) -> int:
         return len(self._known)
 
-    def __enter__(self) -> "_Writer":
+    def __enter__(self) -> Self:
         (self._folder / FILES).mkdir(parents=True, exist_ok=True)
         path = self._folder / LINES
         try:
@@ -147,7 +147,7 @@ class _Export:
         folder: Path,
         options: Options,
         clock: Clock,
-        progress: Callable[[int], None],
+        progress: Progress,
     ) -> None:
         self._source = source
         self._rejudge = rejudge
@@ -216,4 +216,4 @@ class _Export:
 
     def _told(self, count: int) -> None:
         self._done += count
-        self._progress(self._done)
+        self._progress(self._done, 0)

@@ -87,7 +87,7 @@ class LaneFacts:
         for numbers in (self._known, self._agency):
             numbers.frombytes(bytes(numbers.itemsize * count))
         for codes in (self._codes, self._kind, self._flags, self._receipts):
-            codes += bytes(count)
+            codes.extend(bytes(count))
 
     def add(
         self,

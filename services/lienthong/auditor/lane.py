@@ -103,6 +103,8 @@ class Lane:
     """Inboxes hold what lies beyond the ledger's end."""
     lost: set[bytes] = field(default_factory=set)
     """Digests of records that the ledger lacks."""
+    lost_ids: set[bytes] = field(default_factory=set)
+    """Envelope ids of entries that are damaged or missing: a later repeat of one only seems to be the first."""
     missing: dict[tuple[tuple[str, str], int], Missing] = field(default_factory=dict)
     """Entries that the ledger lacks and receipts speak of, by source and source offset."""
     delivery_claims: Claims = field(default_factory=Claims)

@@ -119,11 +119,17 @@ class LedgerLane:
         lane.generation[agency] = generation
         if checked.broken or offset - places.end > _LARGEST_GAP:
             self._broken.append(((agency, generation), offset, position))
+            if entry.id is not None:
+                lane.lost_ids.add(entry.id)
+            # Where it was delivered to is not known.
+            lane.disordered = lane.disordered or entry.outcome is not Outcome.ACCEPTED
             if places.at(offset) < 0 and offset - places.end <= _LARGEST_GAP:
                 places.put(offset, position)
             count, foreign = Count.COUNTS, False
         else:
             count, foreign = self._order(entry, places, checked.digest)
+            # It seems to be the first of its id only because that one is lost.
+            lane.disordered = lane.disordered or (count is Count.COUNTS and entry.id in lane.lost_ids)
         accepted = entry.outcome is Outcome.ACCEPTED
         counts.entries += 1
         counts.accepted += accepted

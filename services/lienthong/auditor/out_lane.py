@@ -66,7 +66,7 @@ class OutLane:
                 if position < 0:
                     self._without_entry(record, digest)
                 elif facts.is_no_record(position):
-                    self._denied(offset, position)
+                    self._denied(offset, position, digest)
                 elif digest == facts.digest(position):
                     self._agrees(record, position)
                 elif not self._heals(record, position, digest):
@@ -96,9 +96,15 @@ class OutLane:
         if self._waiting_since is None:
             self._waiting_since = (record.offset, record.timestamp)
 
-    def _denied(self, offset: int, position: int) -> None:
+    def _denied(self, offset: int, position: int, digest: bytes) -> None:
         self._lane.damage(position, f"it says that {self.partition.topic} has no record at offset {offset}, but it has")
         self._lane.facts.doubt(position)
+        self._may_be_delivered(digest)
+
+    def _may_be_delivered(self, digest: bytes) -> None:
+        """The ledger denies a record; its inboxes may hold it all the same, if the ledger was changed later."""
+        self._lane.disordered = True
+        self._lane.lost.add(digest)
 
     def _agrees(self, record: Record, position: int) -> None:
         """The bytes are those of the entry; a rejected one is judged again now that they are at hand."""
@@ -125,6 +131,8 @@ class OutLane:
         if verdict.reason is not reason:
             again = "accepted" if verdict.reason is None else f"{verdict.reason}: {text_of(verdict.detail)}"
             what = f"it is rejected as {reason}, but judged again it is {again}"
+            if verdict.reason is None:
+                self._may_be_delivered(facts.digest(position))
         elif not facts.has_id(position, verdict.id) or facts.kind(position) != verdict.kind:
             what = "it names another id or kind than the record has"
         if what:
@@ -151,6 +159,7 @@ class OutLane:
         if verdict.reason is not None:
             return False
         facts.heal(position, digest)
+        self._lane.lost.add(digest)
         self._lane.counts.consequences += 1
         return True
 

@@ -22,7 +22,7 @@ class _Known(NamedTuple):
     """What the ledger says of a record, and what is wrong with that."""
 
     entry: Entry
-    count: Count
+    counts: Count
     digest: bytes
     why: tuple[str, ...]
 
@@ -116,7 +116,7 @@ class LaneReplay:
             if verdict.reason != _reason(entry.reason):
                 again = verdict.reason or "accepted"
                 why.append(f"it was rejected as {entry.reason}, but judged again it is {again}")
-        fields = self._fields("sent", entry) | {"void": "duplicate" if known.count is Count.DUPLICATE else ""}
+        fields = self._fields("sent", entry) | {"void": "duplicate" if known.counts is Count.DUPLICATE else ""}
         return line_of(record.value, fields, why, root_verified=self._opens(record.value, entry))
 
     def _pending(self, record: Record) -> Line:

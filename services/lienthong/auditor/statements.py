@@ -61,11 +61,14 @@ class StatementCheck:
         offset = line["source_offset"]
         position = -1 if places is None else places.at(offset)
         if position < 0:
-            if (places is None or offset < places.first) and (known_only or not lane.complete or facts.first > 0):
+            before = places is None or offset < places.first
+            if (before and (not lane.complete or facts.first > 0)) or (known_only and (before or offset >= places.end)):
                 lane.counts.not_checked += 1
-            else:
-                lane.missing[source, offset] = Missing(line["position"], said_at)
-                lane.lost.add(line["digest"])
+                return ""
+            lane.missing[source, offset] = Missing(line["position"], said_at)
+            lane.lost.add(line["digest"])
+            if line["envelope_id"] is not None:
+                lane.lost_ids.add(line["envelope_id"])
             return ""
         facts.receipt_said(position)
         if facts.is_broken(position):
@@ -80,7 +83,8 @@ class StatementCheck:
             what = "another digest"
         elif line["reason"] != reason:
             what = f"{text_of(line['reason']) or 'accepted'} instead of {reason or 'accepted'}"
-        if what and places is not None and offset in places.contested:
+        repeats_lost = line["reason"] == Reason.DUPLICATE and line["envelope_id"] in lane.lost_ids
+        if what and (repeats_lost or (places is not None and offset in places.contested)):
             lane.counts.consequences += 1
             return ""
         if what:

@@ -1,65 +1,35 @@
 """The shell of an audit: takes snapshots, reads lane by lane, feeds the passes."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
-
-from lienthong.auditor.findings import Findings
 from lienthong.auditor.facts import LaneFacts
+from lienthong.auditor.findings import Findings
 from lienthong.auditor.in_lane import InLane
 from lienthong.auditor.judgement import DirectoryHistory, Rejudge
 from lienthong.auditor.lane import Lane, LaneCounts, Rules
 from lienthong.auditor.ledger_lane import LedgerLane
+from lienthong.auditor.options import EVERYTHING, Options, Progress, silent
 from lienthong.auditor.out_lane import OutLane
 from lienthong.auditor.ranges import LaneRange, lane_range
 from lienthong.auditor.report import Report
+from lienthong.auditor.snapshot import Snapshot, take_snapshot
 from lienthong.auditor.source import RecordSource, Span
 from lienthong.kernel.clock import Clock, now_ms
-from lienthong.kernel.errors import RejectedError, UnavailableError
-from lienthong.kernel.ledger import is_genesis
-from lienthong.kernel.reasons import Reason
 from lienthong.kernel.seal import Purpose
-from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition, inbox, outbox
+from lienthong.kernel.topics import LEDGER, Partition, inbox, outbox
 from lienthong.kernel.trust import Trust
 
-__all__ = ["Options", "read_directory", "verify"]
+__all__ = ["verify"]
 
-_DIRECTORY = Partition(DIRECTORY, 0)
 _BEYOND_RECORDS = 1_000
 """How far behind the last entry that is judged an out topic is read, so that shifted records are found."""
-
-
-class Options(NamedTuple):
-    """What is audited, and how strictly."""
-
-    since: int | None = None
-    """Ledger entries appended from then on, milliseconds since 1970 UTC; None: from the first."""
-    until: int | None = None
-    """Ledger entries appended before then; None: up to now."""
-    grace_ms: int = 60_000
-    """How long something may be on its way before its absence is damage."""
-    clock_bound_ms: int = 600_000
-    """How far intake's clock and the broker's may be apart."""
-
-
-@dataclass(slots=True)
-class _Snapshot:
-    """Spans of everything, looked up against the stream: whatever an earlier one holds, a later one explains."""
-
-    agencies: list[str]
-    inboxes: dict[Partition, Span]
-    ledger: dict[Partition, Span]
-    outs: dict[Partition, Span]
-    taken_at: int
 
 
 async def verify(
     source: RecordSource,
     trust: Trust,
-    options: Options = Options(),
+    options: Options = EVERYTHING,
     *,
     clock: Clock = now_ms,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Report:
     """Read everything again, compute every answer again, and compare.
 
@@ -77,31 +47,6 @@ async def verify(
     return await _Audit(source, trust, options, clock, progress).run()
 
 
-async def read_directory(source: RecordSource, history: DirectoryHistory, findings: Findings, *, first: int = 0) -> int:
-    """Read the directory topic from an offset on; what the operator did not sign is named.
-
-    Returns:
-        The offset to go on from.
-
-    Raises:
-        UnavailableError: there is no directory.
-    """
-    if not await source.partition_counts([DIRECTORY]):
-        raise UnavailableError("there is no directory on this Kafka: it holds no backbone")
-    begin, end = (await source.spans([_DIRECTORY]))[_DIRECTORY]
-    async for _, records in source.read({_DIRECTORY: (max(begin, first), end)}):
-        for record in records:
-            if is_genesis(record):
-                continue
-            try:
-                if record.value is None:
-                    raise RejectedError(Reason.MALFORMED, "it has no value")
-                history.take(record.value)
-            except RejectedError as error:
-                findings.add(_DIRECTORY, record.offset, f"the operator did not sign it: {error}")
-    return end
-
-
 class _Audit:
     def __init__(
         self,
@@ -109,7 +54,7 @@ class _Audit:
         trust: Trust,
         options: Options,
         clock: Clock,
-        progress: Callable[[int, int], None],
+        progress: Progress,
     ) -> None:
         self._source = source
         self._options = options
@@ -122,47 +67,13 @@ class _Audit:
         self._total = 0
 
     async def run(self) -> Report:
-        directory_end = await read_directory(self._source, self._history, self._findings)
-        lanes = (await self._source.partition_counts([LEDGER])).get(LEDGER, 0)
-        if not lanes:
-            raise UnavailableError("there is no ledger on this Kafka: it holds no backbone")
-        snapshot = await self._snapshot(lanes, directory_end)
-        self._total = sum(
-            end - begin for spans in (snapshot.inboxes, snapshot.ledger, snapshot.outs) for begin, end in spans.values()
-        )
-        topics = {outbox(agency): agency for agency in snapshot.agencies}
-        generations = {
-            topics[topic]: generation for topic, generation in (await self._source.generations(list(topics))).items()
-        }
-        rejudge = Rejudge(self._history, lanes)
-        counts = [await self._lane(number, snapshot, generations, rejudge) for number in range(lanes)]
+        snapshot = await take_snapshot(self._source, self._history, self._findings, self._clock)
+        self._total = snapshot.records
+        rejudge = Rejudge(self._history, snapshot.lanes)
+        counts = [await self._lane(number, snapshot, rejudge) for number in range(snapshot.lanes)]
         return Report(self._trust.origin, counts, len(snapshot.agencies), self._history.count, self._findings)
 
-    async def _snapshot(self, lanes: int, directory_end: int) -> _Snapshot:
-        agencies = self._history.newest.connected()
-        inboxes = await self._spans((inbox(agency) for agency in agencies), lanes)
-        taken_at = self._clock()
-        ledger = await self._source.spans([Partition(LEDGER, number) for number in range(lanes)])
-        # Intake never judged by a fact that the directory does not hold by now.
-        await read_directory(self._source, self._history, self._findings, first=directory_end)
-        agencies = self._history.newest.connected()
-        outs = await self._spans((outbox(agency) for agency in agencies), lanes)
-        return _Snapshot(agencies, inboxes, ledger, outs, taken_at)
-
-    async def _spans(self, topics: Iterable[str], lanes: int) -> dict[Partition, Span]:
-        names = list(topics)
-        counts = await self._source.partition_counts(names)
-        partitions = []
-        for name in names:
-            if counts.get(name, 0) < lanes:
-                what = "the topic does not exist" if name not in counts else f"it has {counts[name]} lanes, not {lanes}"
-                self._findings.add(Partition(name, 0), 0, what)
-            partitions += [Partition(name, number) for number in range(min(counts.get(name, 0), lanes))]
-        return await self._source.spans(partitions)
-
-    async def _lane(
-        self, number: int, snapshot: _Snapshot, generations: Mapping[str, str], rejudge: Rejudge
-    ) -> LaneCounts:
+    async def _lane(self, number: int, snapshot: Snapshot, rejudge: Rejudge) -> LaneCounts:
         ledger = Partition(LEDGER, number)
         span = snapshot.ledger[ledger]
         options = self._options
@@ -179,7 +90,7 @@ class _Audit:
             self._findings.note(ledger, span[0], "the ledger begins here: what came before is not verified")
         keys = self._history.newest.keys()
         rules = Rules(
-            generations,
+            snapshot.generations,
             frozenset(key.agency for key in keys if key.purpose == Purpose.RECEIPT),
             snapshot.taken_at,
             options.grace_ms,
@@ -202,7 +113,7 @@ class _Audit:
             self._told(len(records))
         reading.finish()
 
-    async def _read_outs(self, lane: Lane, rejudge: Rejudge, rules: Rules, snapshot: _Snapshot) -> None:
+    async def _read_outs(self, lane: Lane, rejudge: Rejudge, rules: Rules, snapshot: Snapshot) -> None:
         readings: dict[Partition, OutLane] = {}
         spans: dict[Partition, Span] = {}
         for agency in snapshot.agencies:
@@ -236,7 +147,7 @@ class _Audit:
         for reading in readings.values():
             reading.finish()
 
-    async def _read_inboxes(self, lane: Lane, rules: Rules, snapshot: _Snapshot, ledger: Span) -> None:
+    async def _read_inboxes(self, lane: Lane, rules: Rules, snapshot: Snapshot, ledger: Span) -> None:
         partitions = [one for one in snapshot.inboxes if one.number == lane.number]
         spans = {one: snapshot.inboxes[one] for one in partitions}
         bound = self._options.clock_bound_ms

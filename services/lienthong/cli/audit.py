@@ -1,7 +1,7 @@
 """``lienthong audit verify|replay``: read everything again, and prove it or name what is wrong."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lienthong.auditor.export import LINES, Replayed
 from lienthong.auditor.export import replay as export
+from lienthong.auditor.options import Options, silent
+from lienthong.auditor.options import Progress as ShowProgress
 from lienthong.auditor.report import Report
 from lienthong.auditor.source import BusSource
-from lienthong.auditor.verify import Options
 from lienthong.auditor.verify import verify as audit
 from lienthong.cli.output import Exit, JsonOption, console, run, say_json, say_table, told
 from lienthong.cli.reach import resolve_bootstrap
@@ -55,7 +56,7 @@ def verify(
         options = Options(_moment("--from", since), _moment("--to", until), int(grace * 1000))
         settings, anchor = _settings(bootstrap, trust)
 
-        async def work(progress: Callable[[int, int], None]) -> Report:
+        async def work(progress: ShowProgress) -> Report:
             async with Bus.connect(settings.kafka(), _NAME) as bus:
                 return await audit(BusSource(bus), anchor, options, progress=progress)
 
@@ -88,10 +89,10 @@ def replay(
         code = agency_code(agency)
         settings, anchor = _settings(bootstrap, trust)
 
-        async def work(progress: Callable[[int, int], None]) -> Replayed:
+        async def work(progress: ShowProgress) -> Replayed:
             async with Bus.connect(settings.kafka(), _NAME) as bus:
                 source = BusSource(bus)
-                return await export(source, anchor, code, output, options, progress=lambda done: progress(done, 0))
+                return await export(source, anchor, code, output, options, progress=progress)
 
         with _progress("replaying", quiet=json) as progress:
             done = run(work(progress))
@@ -126,11 +127,11 @@ def _moment(option: str, text: str | None) -> int | None:
 
 
 @contextmanager
-def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str, *, quiet: bool) -> Iterator[ShowProgress]:
     """Show how far the reading is, to a person only, and beside the output proper."""
     screen = Console(stderr=True)
     if quiet or not screen.is_terminal:
-        yield lambda done, total: None
+        yield silent
         return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("records"), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
@@ -141,7 +142,10 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]
 def _say(report: Report) -> None:
     say_table(
         f"Audit of {report.origin}",
-        ("lane", "entries", "verified", "void", "deliveries", "verified", "not judged yet", "not delivered yet", "no receipt yet"),
+        (
+            "lane", "entries", "verified", "void", "deliveries", "verified",
+            "not judged yet", "not delivered yet", "no receipt yet",
+        ),
         (
             (
                 one.lane, one.entries, one.verified, one.repeats + one.duplicates, one.deliveries,

@@ -114,7 +114,7 @@ def _node(
     *,
     port: int | None = None,
     heap_mib: int = _USUAL_HEAP_MIB,
-    report: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> "EmbeddedKafka":
     from lienthong.embedded import EmbeddedKafka
 
@@ -159,7 +159,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
     """Show what is going on while it goes on, to a person only, and beside the output proper."""
     screen = Console(stderr=True)
     if not screen.is_terminal:
-        yield lambda text: None
+        yield lambda _: None
         return
     with screen.status("") as spinner:
         yield lambda text: spinner.update(f"{text} …")

@@ -21,7 +21,7 @@ from lienthong.kernel.errors import RejectedError, UnavailableError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
-from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_INLINE_BYTES
+from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import Kind, Statement, attachment_of, encode_statement, make_statement
 from lienthong.kernel.topics import LEDGER, inbox, outbox
@@ -31,6 +31,8 @@ from lienthong.runtime.settings import Settings
 __all__ = ["Client", "connect"]
 
 _DRAIN_SECONDS = 10.0
+_SEAL_BYTES = 2_048
+"""More than a seal and the frame around it ever need."""
 _READERS_SECONDS = 1.0
 _ORDINARY_WAIT_MS = 25
 _REACHED = {
@@ -123,10 +125,15 @@ class Client:
             follower = DirectoryReader(bus, trust)
             directory = await follower.load()
             lanes = await bus.lanes(LEDGER)
-            known = await bus.partition_counts([outbox(agency), inbox(agency)])
-            if directory.route(agency, clock(), directory.known_at) != agency or len(known) < 2:  # noqa: PLR2004
+            topics = await bus.partition_counts([outbox(agency), inbox(agency)])
+            if directory.route(agency, clock(), directory.known_at) != agency or len(topics) < 2:  # noqa: PLR2004
                 raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
-            directory.key(key.key_id).check(clock(), directory.known_at)
+            known = directory.key(key.key_id)
+            if known.agency != agency:
+                raise RejectedError(
+                    Reason.UNKNOWN_KEY, f"key {key.key_id.hex()} belongs to {known.agency}, not {agency}"
+                )
+            known.check(clock(), directory.known_at)
             thread = ThreadPoolExecutor(1, thread_name_prefix=f"store-{agency}")
             loop = asyncio.get_running_loop()
             database = await loop.run_in_executor(thread, Store, store)
@@ -246,6 +253,10 @@ class Client:
             data = encode_statement(statement)
         except ValueError as error:
             raise RejectedError(Reason.OVERSIZE, str(error)) from error
+        if len(data) + size + _SEAL_BYTES > MAX_ENVELOPE_BYTES:
+            raise RejectedError(
+                Reason.OVERSIZE, f"the document and its files have {len(data) + size} bytes, too many for one envelope"
+            )
         return Outgoing(
             envelope_id(data),
             _content_key(statement, data, again),

@@ -124,11 +124,16 @@ class Document(BaseModel):
         }
 
 
+_NEVER_EMPTY: Mapping[str, Any] = {"recipients": ("X",), "subject": "X"}
+"""Stands for the fields without a default while the others are checked."""
+
+
 def document_of(statement: Statement) -> Document:
     """The document that a verified statement carries.
 
     A sender that is no client of ours may have filled a field wrongly, a date for instance. Such a
-    document is signed and must reach its reader, so fields that do not fit are left empty.
+    document is signed and must reach its reader, so fields that do not fit are left empty; recipients
+    and subject, which are never empty, stay as they were said.
     """
     body: Mapping[str, Any] = statement.body
     fields: dict[str, Any] = {
@@ -143,9 +148,10 @@ def document_of(statement: Statement) -> Document:
     try:
         return Document.model_validate(fields)
     except ValidationError as error:
-        for problem in error.errors():
-            fields.pop(str(problem["loc"][0]), None)
-        return Document.model_construct(**fields)
+        wrong = {str(problem["loc"][0]) for problem in error.errors()}
+    fitting = {name: value for name, value in fields.items() if name not in wrong}
+    document = Document.model_validate({**_NEVER_EMPTY, **fitting})
+    return document.model_copy(update={name: fields[name] for name in _NEVER_EMPTY if name in wrong})
 
 
 class File(NamedTuple):

@@ -1,7 +1,7 @@
 """Lists of agencies in CSV: ``code,code_qcvn102,name,parent,connected``."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -52,7 +52,7 @@ def _lines(path: Path, file: TextIO) -> Iterator[ListedAgency]:
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
         if agency.code in seen:
-            raise ValueError(f"{where}: agency {agency.code} is listed twice")
+            raise ValueError(f"{where}: column code: agency {agency.code} is listed twice")
         seen.add(agency.code)
         yield agency
 
@@ -62,10 +62,17 @@ def _agency(row: dict[str, str | None]) -> ListedAgency:
     old = values["code_qcvn102"]
     if not values["code"] and not old:
         raise ValueError("column code: there is no code")
-    code = agency_code(values["code"]) if values["code"] else from_qcvn102(old)
+    code = _code("code", values["code"]) if values["code"] else _code("code_qcvn102", old, from_qcvn102)
     if not 1 <= len(values["name"]) <= _MAX_NAME:
         raise ValueError(f"column name: it has {len(values['name'])} characters, 1 to {_MAX_NAME} are needed")
     if values["connected"] not in _YES_NO:
         raise ValueError(f"column connected: {values['connected']!r} is neither yes nor no")
-    parent = agency_code(values["parent"]) if values["parent"] else None
+    parent = _code("parent", values["parent"]) if values["parent"] else None
     return ListedAgency(code, old, values["name"], parent, _YES_NO[values["connected"]])
+
+
+def _code(column: str, text: str, read: Callable[[str], AgencyCode] = agency_code) -> AgencyCode:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"column {column}: {error}") from error

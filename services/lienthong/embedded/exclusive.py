@@ -36,8 +36,7 @@ def exclusive(file: Path, *, deadline: Deadline) -> Iterator[None]:
             except BlockingIOError as error:
                 if deadline.passed:
                     raise UnavailableError(
-                        f"Another command is still at work in {file.parent}. Wait until it has ended, "
-                        "then try again."
+                        f"Another command is still at work in {file.parent}. Wait until it has ended, then try again."
                     ) from error
                 deadline.pause(_POLL_SECONDS)
             else:

@@ -34,7 +34,7 @@ def jars_folder() -> Path:
 
 
 def class_path(
-    *, report: Callable[[str], None] = lambda text: None, timeout_seconds: float = _FETCH_SECONDS
+    *, report: Callable[[str], None] = lambda _: None, timeout_seconds: float = _FETCH_SECONDS
 ) -> tuple[Path, ...]:
     """Return Kafka's jars, after fetching those that are missing or have another size.
 

@@ -21,9 +21,7 @@ _LOG = {
 }
 
 
-def broker_command(
-    java: Java, jars: Sequence[Path], *, heap_mib: int, folder: Path, config: Path
-) -> list[str]:
+def broker_command(java: Java, jars: Sequence[Path], *, heap_mib: int, folder: Path, config: Path) -> list[str]:
     """Return the command that runs a broker until it gets a SIGTERM.
 
     Args:

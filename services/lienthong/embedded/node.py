@@ -80,7 +80,7 @@ class EmbeddedKafka:
         port: int | None = None,
         heap_mib: int = 1024,
         properties: Mapping[str, str] = MappingProxyType({}),
-        report: Callable[[str], None] = lambda text: None,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Name the folder and the wishes for the next start; nothing is touched yet.
 
@@ -215,9 +215,7 @@ class EmbeddedKafka:
             cluster = cluster_id(self._folder.data)
             if cluster is None:
                 self._report("making Kafka's storage ready")
-                cluster = format_storage(
-                    java, jars, settings, config=self._folder.format_config, deadline=deadline
-                )
+                cluster = format_storage(java, jars, settings, config=self._folder.format_config, deadline=deadline)
             try:
                 self._start_once(java, jars, settings, cluster, deadline)
             except PortTakenError:
@@ -231,8 +229,7 @@ class EmbeddedKafka:
         last = self._state.read()
         if self._port is not None and not is_free(HOST, self._port):
             raise UnavailableError(
-                f"Port {self._port} is taken by another program. "
-                "Choose another port, or none to get a free one."
+                f"Port {self._port} is taken by another program. Choose another port, or none to get a free one."
             )
         last_ports = (last.port, last.controller_port) if last else (None, None)
         port = self._port or first_free(HOST, (last_ports[0], _USUAL_PORT, *_NEXT_PORTS))

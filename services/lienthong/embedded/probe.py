@@ -50,9 +50,7 @@ def ask_cluster(host: str, port: int, *, timeout_seconds: float) -> Cluster:
             _check_versions(_Answer(_exchange(connection, _API_VERSIONS, 0, b"", deadline)))
             # An empty list of topics, and "make none".
             body = struct.pack(">i?", 0, False)
-            cluster = _read_metadata(
-                _Answer(_exchange(connection, _METADATA, _METADATA_VERSION, body, deadline))
-            )
+            cluster = _read_metadata(_Answer(_exchange(connection, _METADATA, _METADATA_VERSION, body, deadline)))
     except TimeoutError as error:
         raise UnavailableError(f"{address} did not answer within {timeout_seconds:g} s.") from error
     except OSError as error:

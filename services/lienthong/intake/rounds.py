@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lienthong.kernel.bus import Row
 from lienthong.kernel.errors import InvariantError
@@ -11,10 +12,21 @@ from lienthong.kernel.ledger import Record, Source, is_genesis, write_entry, wri
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, owner_of_outbox
 
-__all__ = ["Round", "judge_round"]
+__all__ = ["Rejection", "Round", "judge_round"]
 
 _LARGEST_HOLE = 1_000
 _NO_RECORD = Verdict(Reason.NO_RECORD, "there is no record at this offset", None, None, ())
+
+
+class Rejection(NamedTuple):
+    """One rejected record, for the log: where it stands, its envelope id if it could be told, and why."""
+
+    agency: str
+    lane: int
+    offset: int
+    id: bytes | None
+    reason: Reason
+    detail: str
 
 
 @dataclass(slots=True)
@@ -27,6 +39,7 @@ class Round:
     accepted: Counter[tuple[str, str]] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[str] = field(default_factory=Counter)
+    rejections: list[Rejection] = field(default_factory=list)
 
 
 def judge_round(
@@ -85,5 +98,8 @@ def judge_round(
                 rows.append(Row(None, headers))
                 done.quarantine.setdefault(Partition(QUARANTINE, lane), []).append(Row(value, headers))
                 done.rejected[agency, verdict.reason] += 1
+                done.rejections.append(
+                    Rejection(agency, lane, record.offset, verdict.id, verdict.reason, verdict.detail)
+                )
         done.positions[partition] = expected
     return done

@@ -22,6 +22,8 @@ _log = structlog.get_logger(__name__)
 _GROUP = "lt.intake"
 _ROUND_RECORDS = 1_000
 _COMMIT_SECONDS = 0.25
+_LOGGED_REJECTIONS = 20
+"""Most rejections of one round that are logged one by one: a flood must not become a flood of lines."""
 _GENERATION_CHECK_SECONDS = 15.0
 
 
@@ -123,7 +125,19 @@ class _Part:
             self._metrics.accepted.labels(agency, kind).inc(count)
         for (agency, reason), count in done.rejected.items():
             self._metrics.rejected.labels(agency, reason).inc(count)
-            _log.warning("rejected", part=self.name, agency=agency, reason=reason, count=count)
+        for one in done.rejections[:_LOGGED_REJECTIONS]:
+            _log.warning(
+                "rejected",
+                part=self.name,
+                agency=one.agency,
+                lane=one.lane,
+                offset=one.offset,
+                envelope_id=one.id.hex() if one.id else None,
+                reason=one.reason,
+                detail=one.detail,
+            )
+        if len(done.rejections) > _LOGGED_REJECTIONS:
+            _log.warning("rejected_more", part=self.name, count=len(done.rejections) - _LOGGED_REJECTIONS)
         for agency, size in done.received_bytes.items():
             self._metrics.received_bytes.labels(agency).inc(size)
         for partition, offsets in appended.items():

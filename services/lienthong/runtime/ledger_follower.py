@@ -14,6 +14,7 @@ from lienthong.kernel.topics import LEDGER, Partition
 __all__ = ["LedgerFollower", "Taken"]
 
 _COMMIT_SECONDS = 0.25
+_LOOK_SECONDS = 3.0
 
 
 class Taken(NamedTuple):
@@ -45,6 +46,8 @@ class LedgerFollower:
         """Next ledger offset of each lane."""
         self._committed: dict[Partition, int] = {}
         self._committed_at = 0.0
+        self._ends: dict[Partition, int] = {}
+        self._looked_at = 0.0
 
     async def __aenter__(self) -> Self:
         await self._reader.__aenter__()
@@ -88,7 +91,8 @@ class LedgerFollower:
             InvariantError: a source offset is missing, or a record is no ledger entry.
             UnavailableError: Kafka does not answer.
         """
-        taken = []
+        taken: list[Taken] = []
+        await self._look_at_ends()
         for partition, records in (await self._reader.take(timeout_seconds, max_records)).items():
             lane = partition.number
             fold = self._folds[lane]
@@ -103,9 +107,16 @@ class LedgerFollower:
         """Ledger position of the entry of an id that counts."""
         return self._folds[lane].position_of(envelope_id)
 
+    async def _look_at_ends(self) -> None:
+        """Ask where the lanes end, now and then: a consumer that waits does not notice that Kafka is gone."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at >= _LOOK_SECONDS:
+            self._ends = await self._reader.ends(self._partitions)
+            self._looked_at = now
+
     def lag(self) -> dict[int, int]:
-        """Entries not yet taken, by lane, as far as is known."""
-        return {partition.number: self._reader.lag(partition) for partition in self._partitions}
+        """Entries not yet taken, by lane, as of the last seconds."""
+        return {one.number: max(0, self._ends.get(one, 0) - self.positions[one]) for one in self._partitions}
 
     async def commit(self, *, at_once: bool = False) -> None:
         """Store the positions if some time has passed since they were stored last."""

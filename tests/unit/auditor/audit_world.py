@@ -1,22 +1,15 @@
 """A backbone in memory: the services' own pure cores write the topics, tests damage them, the auditor reads them."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from unit.kernel.world import (
-    NOW,
-    TRUST,
-    agency,
-    document_body,
-    key_named,
-    key_of,
-    record,
-)
-
+from lienthong.auditor.options import Options
 from lienthong.auditor.report import Report
 from lienthong.auditor.source import Span
-from lienthong.auditor.verify import Options, verify
+from lienthong.auditor.verify import verify
 from lienthong.dispatch.inboxes import Inbox, Inboxes
 from lienthong.intake.rounds import judge_round
 from lienthong.kernel.bus import Row
@@ -31,13 +24,21 @@ from lienthong.kernel.statement import (
     Kind,
     Statement,
     attachment_of,
-    decode_statement,
     encode_statement,
     make_statement,
 )
 from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition, inbox, outbox
 from lienthong.notary.receipts import PendingReceipts
 from lienthong.runtime.ledger_follower import Taken
+from unit.kernel.world import (
+    NOW,
+    TRUST,
+    agency,
+    document_body,
+    key_named,
+    key_of,
+    record,
+)
 
 LANES = 2
 BACKBONE = "LT"
@@ -298,8 +299,33 @@ class MemorySource:
                 yield partition, log[at : at + 7]
 
 
-def statement_of(value: bytes) -> Statement:
-    """The statement in an envelope."""
-    from lienthong.kernel.envelope import decode_envelope
+def history(*, crashes: bool = False) -> World:
+    """Documents, acknowledgements, receipts and rubbish in both lanes; each caller gets its own.
 
-    return decode_statement(decode_envelope(value).statement)
+    Args:
+        crashes: intake judges some records a second time, as after a crash.
+    """
+    return deepcopy(_history(crashes=crashes))
+
+
+@cache
+def _history(*, crashes: bool) -> World:
+    world = World()
+    for lane in range(LANES):
+        for _ in range(4):
+            both = world.send("H01", "H02", "H03", lane=lane, count=2)
+            back = world.send("H02", "H01", lane=lane, content=b"%PDF-1.7")
+            world.send("H03", "H01", lane=lane)
+            world.intake()
+            world.dispatch()
+            world.notary()
+            world.acknowledge("H02", "H01", both, lane=lane)
+            world.acknowledge("H03", "H01", both, lane=lane)
+            world.acknowledge("H01", "H02", back, lane=lane)
+            world.write("H03", lane, b"rubbish", None)
+            world.intake(again=2 if crashes else 0)
+            world.dispatch()
+            world.notary()
+    world.write("H02", 1, world.topics[Partition(outbox("H02"), 1)][1].value)
+    world.settle()
+    return world

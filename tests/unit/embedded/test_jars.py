@@ -120,9 +120,7 @@ def test_a_lost_connection_is_tried_again(repository: Repository) -> None:
 def test_giving_up_says_why_and_what_to_do(repository: Repository) -> None:
     """When the network stays away, the error is a sentence with a way out; nothing partial remains."""
     repository.failures["two"] = 100
-    with pytest.raises(
-        UnavailableError, match=r"could not be fetched: connection reset\..* or copy the folder"
-    ):
+    with pytest.raises(UnavailableError, match=r"could not be fetched: connection reset\..* or copy the folder"):
         jars.class_path()
     assert "two-1.0.jar" not in fetched()
     assert 3 == repository.asked["two"]

@@ -60,7 +60,5 @@ def test_the_error_names_what_was_found_instead(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_no_java_at_all_says_what_to_install() -> None:
     """With nothing to name, the error still says what is missing and how to get it."""
-    with pytest.raises(
-        UnavailableError, match=r"needs Java 17 or newer, and this machine has none\. Install"
-    ):
+    with pytest.raises(UnavailableError, match=r"needs Java 17 or newer, and this machine has none\. Install"):
         find_java({})

@@ -92,7 +92,5 @@ def test_down_leaves_an_existing_cluster_alone(monkeypatch: pytest.MonkeyPatch) 
     """A cluster that was not started here is not stopped here."""
     monkeypatch.setenv("LIENTHONG_BOOTSTRAP", "kafka.example:9092")
     result = call("down", "--json")
-    assert {"embedded": False, "stopped": False, "bootstrap": "kafka.example:9092"} == json.loads(
-        result.stdout
-    )
+    assert {"embedded": False, "stopped": False, "bootstrap": "kafka.example:9092"} == json.loads(result.stdout)
     assert 0 == result.exit_code

@@ -7,9 +7,7 @@ import pytest
 from lienthong.embedded.reason import last_reason, reason_in
 
 LOGGED = "2026-11-24T02:28:10.449Z [main] ERROR kafka.Kafka$ - Exiting Kafka due to fatal exception\n"
-NEWS = (
-    "2026-11-24T02:28:10.449Z [main] WARN kafka.Controller - Performing activation. ERROR is no level here\n"
-)
+NEWS = "2026-11-24T02:28:10.449Z [main] WARN kafka.Controller - Performing activation. ERROR is no level here\n"
 THROWN = "java.lang.RuntimeException: Stored node id 2 is not 1.\n\tat kafka.Kafka.main(Kafka.scala)\n"
 
 

@@ -16,9 +16,7 @@ def test_a_folder_that_is_missing_or_empty_belongs_to_no_cluster(tmp_path: Path)
 
 def test_the_name_of_the_cluster_is_read(tmp_path: Path) -> None:
     """The name given when the storage was made is found among Kafka's other notes."""
-    (tmp_path / "meta.properties").write_text(
-        "#\n#Tue Nov 24\nnode.id=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qk\n"
-    )
+    (tmp_path / "meta.properties").write_text("#\n#Tue Nov 24\nnode.id=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qk\n")
     assert "MkU3OEVBNTcwNTJENDM2Qk" == cluster_id(tmp_path)
 
 

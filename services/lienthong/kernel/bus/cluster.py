@@ -20,8 +20,9 @@ from lienthong.kernel.topics import Partition, TopicSettings
 __all__ = ["Bus"]
 
 _Result = TypeVar("_Result")
-_BATCH_BYTES = 1_000_000
-"""Below the topics' max.message.bytes of 1 MiB: one refused batch would wedge the producer."""
+_BATCH_BYTES = 1_040_000
+"""Below the topics' max.message.bytes of 1 MiB, for one refused batch would wedge the producer; above the
+largest envelope with the headers of 500 routes."""
 _QUARANTINE_BATCH_BYTES = 2_000_000
 
 

@@ -1,0 +1,298 @@
+"""The client's memory: every change is one transaction, whoever else uses the file and whatever dies."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lienthong.client import State
+from lienthong.client.store import Answer, Arrival, Outgoing, ReceiptLine, Round, Store, Summary
+from lienthong.kernel.errors import InvariantError, UnavailableError
+
+NOW = 1_790_000_000_000
+
+
+def identity(number: int) -> bytes:
+    """An envelope id."""
+    return sha256(b"%d" % number).digest()
+
+
+def outgoing(number: int, **changes: Any) -> Outgoing:
+    """A document in the outbox for two agencies."""
+    return Outgoing(
+        identity(number), b"content %d" % number, "document", 1, b"statement %d" % number, [b"file", b""], NOW + number, 2
+    )._replace(**changes)
+
+
+def arrival(sequence: int, lane: int = 1, **changes: Any) -> Arrival:
+    """A document in the inbox."""
+    return Arrival(
+        lane, sequence, identity(1_000 * lane + sequence), "G22", bytes(16), 0, f"văn bản {sequence}", 10 + sequence,
+        NOW + sequence, False, b"value %d" % sequence,
+    )._replace(**changes)  # fmt: skip
+
+
+def arrivals(first: int, last: int, lane: int = 1) -> Round:
+    """A round that brought documents of one lane."""
+    some = [arrival(sequence, lane) for sequence in range(first, last + 1)]
+    return Round({lane: first}, {lane: (last, last + 1)}, some, [], [])
+
+
+def heard(sequence: int, *said: Answer | ReceiptLine) -> Round:
+    """A round of one record of lane 1 that brought acknowledgements or receipts."""
+    answers = [one for one in said if isinstance(one, Answer)]
+    receipts = [one for one in said if isinstance(one, ReceiptLine)]
+    return Round({1: sequence}, {1: (sequence, sequence + 1)}, [], answers, receipts)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file lies; its folder does not exist yet."""
+    return tmp_path / "agencies" / "H37" / "store.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """A fresh store."""
+    opened = Store(path)
+    yield opened
+    opened.close()
+
+
+def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything in the file."""
+    with sqlite3.connect(path) as sql:
+        found = {name: sql.execute(f"SELECT * FROM {name}").fetchall() for name in ("outbox", "answer", "inbox", "cursor")}  # noqa: S608
+    sql.close()
+    return found
+
+
+# -- the outbox
+
+
+def test_what_is_handed_over_is_pending_in_order_until_its_receipt(store: Store, path: Path) -> None:
+    """Whole, with its contents, in this process and in the next."""
+    three = [outgoing(1), outgoing(2, contents=[]), outgoing(3, contents=[bytes(range(256)) * 300])]
+    assert [one.id for one in three] == store.add(three)
+    assert three == store.pending()
+    assert store.take(heard(1, ReceiptLine(identity(2), "", 40)))
+
+    again = Store(path)
+    assert [three[0], three[2]] == again.pending()
+    again.close()
+
+
+def test_the_same_content_is_known_under_its_first_id(store: Store) -> None:
+    """Even when it was accepted long ago, and within one hand-over; without a content key never."""
+    same = outgoing(2, content_key=outgoing(1).content_key)
+    assert [identity(1), identity(1)] == store.add([outgoing(1), same])
+    assert store.take(heard(1, ReceiptLine(identity(1), "", 40)))
+    assert [identity(1)] == store.add([same])
+    assert [] == store.pending()
+    keyless = [outgoing(number, content_key=None) for number in (5, 6)]
+    assert [identity(5), identity(6)] == store.add(keyless)
+    assert [identity(5)] == store.add(keyless[:1])
+    assert keyless == store.pending()
+
+
+def test_hand_over_is_all_or_nothing(store: Store, path: Path) -> None:
+    """When one cannot be stored, none is."""
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add([outgoing(1), outgoing(2, kind=None)])
+    assert [] == store.pending()
+    assert [identity(1)] == store.add([outgoing(1)])
+
+
+def test_a_renewed_statement_takes_the_place_of_the_old_one(store: Store) -> None:
+    """The old one says what it became; the content is known under the new id, and only that is pending."""
+    store.add([outgoing(1)])
+    new = outgoing(9, content_key=outgoing(1).content_key)
+    store.renew(identity(1), new)
+
+    assert [new] == store.pending()
+    old = store.progress(identity(1))
+    assert old is not None
+    assert (State.RENEWED, identity(9)) == (old.state, old.renewed_as)
+    assert [identity(9)] == store.add([outgoing(1, id=identity(77))])
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "said"),
+    [("", State.ACCEPTED, ""), ("duplicate", State.ACCEPTED, ""), ("expired", State.REJECTED, "expired")],
+)
+def test_a_receipt_decides_what_became_of_it(store: Store, reason: str, state: State, said: str) -> None:
+    """A duplicate was accepted before; the first receipt counts."""
+    store.add([outgoing(1)])
+    store.take(heard(1, ReceiptLine(identity(1), reason, 40)))
+    store.take(heard(2, ReceiptLine(identity(1), "malformed", 99)))
+    progress = store.progress(identity(1))
+    assert progress is not None
+    assert (state, said, 40, 1, NOW + 1) == (
+        progress.state, progress.reason, progress.position, progress.lane, progress.handed_over_at,
+    )  # fmt: skip
+
+
+def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -> None:
+    """Arrived when every recipient has it, acknowledged when every one said more; the newest status is told."""
+    store.add([outgoing(1)])
+
+    def progress() -> tuple[State, dict[str, str]]:
+        found = store.progress(identity(1))
+        assert found is not None
+        return found.state, dict(found.recipients)
+
+    assert (State.HANDED_OVER, {}) == progress()
+    store.take(heard(1, ReceiptLine(identity(1), "", 40), Answer(identity(1), "H26", "01", "", NOW)))
+    assert (State.ACCEPTED, {"H26": "01"}) == progress()
+    store.take(heard(2, Answer(identity(1), "H37", "03", "", NOW)))
+    assert (State.ARRIVED, {"H26": "01", "H37": "03"}) == progress()
+    store.take(heard(3, Answer(identity(1), "H26", "02", "sai nơi nhận", NOW + 1), Answer(identity(1), "H26", "01", "", NOW)))
+    assert (State.ACKNOWLEDGED, {"H26": "02", "H37": "03"}) == progress()
+    assert Summary(documents=1, accepted=1, rejected=0, acknowledged=1) == store.summary()
+    assert store.progress(identity(2)) is None
+
+
+def test_the_summary_counts_documents_only(store: Store) -> None:
+    """Acknowledgements in the outbox are not counted; an empty outbox is all zeros."""
+    assert Summary(0, 0, 0, 0) == store.summary()
+    store.add([outgoing(1), outgoing(2), outgoing(3, kind="acknowledgement", content_key=None, expected=0)])
+    store.take(heard(1, ReceiptLine(identity(1), "", 1), ReceiptLine(identity(2), "expired", 2)))
+    assert Summary(documents=2, accepted=1, rejected=1, acknowledged=0) == store.summary()
+
+
+# -- the inbox
+
+
+def test_documents_wait_lane_by_lane_until_they_are_settled(store: Store) -> None:
+    """In sequence; asked for again they say that they were handed over before."""
+    assert store.take(arrivals(1, 3))
+    assert store.take(arrivals(1, 2, lane=0))
+    assert {0: (2, 3), 1: (3, 4)} == store.cursors()
+
+    first = store.waiting(2, {})
+    assert [(0, 1, False), (0, 2, False), (1, 1, False), (1, 2, False)] == [
+        (one.lane, one.sequence, one.handed) for one in first
+    ]
+    assert arrival(1) == first[2]
+    assert [(1, 3, False)] == [(one.lane, one.sequence, one.handed) for one in store.waiting(9, {0: 2, 1: 2})]
+    store.settle([("03", 0, 1), ("01", 1, 2)], [])
+    assert [(0, 2, True), (1, 1, True), (1, 3, True)] == [
+        (one.lane, one.sequence, one.handed) for one in store.waiting(9, {})
+    ]
+
+
+def test_settling_and_what_is_said_of_it_go_together(store: Store, path: Path) -> None:
+    """The acknowledgement is in the outbox if and only if the document is settled; the value is let go."""
+    store.take(arrivals(1, 2))
+    acknowledgement = outgoing(5, kind="acknowledgement", content_key=None, contents=[], expected=0)
+    before = contents(path)
+    with pytest.raises(sqlite3.IntegrityError):
+        store.settle([("03", 1, 1)], [acknowledgement, outgoing(6, kind=None)])
+    assert before == contents(path)
+
+    store.settle([("03", 1, 1)], [acknowledgement])
+    assert [acknowledgement] == store.pending()
+    assert [2] == [one.sequence for one in store.waiting(9, {})]
+    assert [(2, None), (1, "03")] == [(one.sequence, status) for one, status in store.listing(9)]
+    settled = store.arrived(arrival(1).id)
+    assert settled is not None
+    assert (b"", "văn bản 1") == (settled.value, settled.subject)
+    assert store.arrived(identity(9)) is None
+
+
+def test_a_gap_is_an_alarm_and_stores_nothing(store: Store, path: Path) -> None:
+    """Nor does the rest of the round."""
+    store.take(arrivals(1, 2))
+    before = contents(path)
+    late = arrivals(4, 5)._replace(receipts=[ReceiptLine(identity(1), "", 1)])
+    with pytest.raises(InvariantError, match="lane 1 of the inbox goes from sequence 2 to 4: 1 are missing"):
+        store.take(late)
+    assert before == contents(path)
+
+
+def test_what_another_process_has_taken_is_not_stored_again(path: Path, store: Store) -> None:
+    """The slower one is told, stores nothing of its round, and reads on from the cursors."""
+    other = Store(path)
+    assert store.take(arrivals(1, 3))
+    before = contents(path)
+    for repeated in (arrivals(1, 3), arrivals(2, 7)):
+        assert not other.take(repeated)
+        assert before == contents(path)
+    assert {1: (3, 4)} == other.cursors()
+    assert other.take(arrivals(4, 7))
+    assert not store.take(arrivals(4, 4))
+    assert list(range(1, 8)) == [one.sequence for one in store.waiting(99, {})]
+    other.close()
+
+
+def test_two_processes_that_hand_over_the_same_content_send_it_once(path: Path, store: Store) -> None:
+    """The second is told the first one's id."""
+    other = Store(path)
+    assert [identity(1)] == store.add([outgoing(1)])
+    assert [identity(1)] == other.add([outgoing(2, content_key=outgoing(1).content_key)])
+    assert [outgoing(1)] == other.pending()
+    other.close()
+
+
+def test_a_round_without_records_for_us_moves_the_cursor(store: Store) -> None:
+    """A genesis, for instance, or records that were not believed."""
+    assert store.take(Round({}, {1: (0, 1)}, [], [], []))
+    assert {1: (0, 1)} == store.cursors()
+    assert store.take(Round({1: 1}, {1: (4, 5)}, [], [], []))
+    assert store.take(arrivals(5, 5))
+
+
+def test_documents_are_found_by_how_their_ids_begin(store: Store) -> None:
+    """Sent and received ones; acknowledgements are no documents."""
+    store.add([outgoing(1), outgoing(2, kind="acknowledgement", content_key=None)])
+    store.take(arrivals(1, 1))
+    received = arrival(1).id
+    assert [identity(1)] == store.find(identity(1)[:4])
+    assert [identity(1)] == store.find(identity(1))
+    assert [received] == store.find(received[:5])
+    assert [] == store.find(identity(2)[:4])
+    assert {identity(1), received} == set(store.find(b""))
+
+
+# -- what dies, and what cannot be opened
+
+_CRASH = """
+import os, signal, sys
+from pathlib import Path
+from lienthong.client.store import Store
+from unit.client.test_store import arrivals, outgoing
+store = Store(Path(sys.argv[1]))
+store.add([outgoing(1)])
+store.take(arrivals(1, 2))
+store._sql.execute("BEGIN IMMEDIATE")
+store._add([outgoing(2)])
+store._sql.execute("UPDATE inbox SET status = '03'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_what_it_was_told_and_nothing_else(path: Path) -> None:
+    """What a method returned from is on disk; half a transaction is not."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run([sys.executable, "-c", _CRASH, str(path)], env=environment, check=False, timeout=60)
+    assert -signal.SIGKILL == killed.returncode
+
+    store = Store(path)
+    assert [outgoing(1)] == store.pending()
+    assert [1, 2] == [one.sequence for one in store.waiting(9, {})]
+    assert {1: (2, 3)} == store.cursors()
+    store.close()
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    """With its name and the reason."""
+    (tmp_path / "store.sqlite").write_bytes(b"no database, but longer than the header of one" * 10)
+    with pytest.raises(UnavailableError, match="cannot open the client's store .*store.sqlite: file is not a database"):
+        Store(tmp_path / "store.sqlite")
