@@ -4,10 +4,16 @@ from typing import Any
 
 from lienthong.kernel.envelope import decode_envelope, encode_envelope
 from lienthong.kernel.lanes import EXPRESS_LANE, lane_of
-from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS, MAX_STATEMENT_BYTES
+from lienthong.kernel.limits import (
+    ACCEPTANCE_WINDOW_MS,
+    FUTURE_TOLERANCE_MS,
+    MAX_ATTACHMENTS,
+    MAX_NAMED,
+    MAX_RECIPIENTS,
+)
 from lienthong.kernel.merkle import HASH_BYTES
 from lienthong.kernel.seal import Purpose
-from lienthong.kernel.statement import encode_statement
+from lienthong.kernel.statement import Kind, attachment_of, encode_statement
 from vectors.material import (
     CONTENT,
     LANES,
@@ -72,7 +78,7 @@ def malformed() -> list[tuple[str, bytes | None, dict[str, Any]]]:
         "a padded length": replaced(short, sender, b"\x86\x00G22"),
         "a length below zero": replaced(short, sender, b"\x01G22"),
         "a length of 2^40": replaced(short, sender, b"\x80\x80\x80\x80\x80\x40G22"),
-        "a length of ten thousand bytes": replaced(short, sender, b"\xff" * 10_000 + b"\x01G22"),
+        "a length of a thousand bytes": replaced(short, sender, b"\xff" * 1_000 + b"\x01G22"),
         "text that is no UTF-8": replaced(short, sender, b"\x06G\xc0\x80"),
         "an array in two blocks": replaced(short, recipients, b"\x02\x06H37\x02\x06H41\x00"),
         "an array block with its size": replaced(short, recipients, b"\x01\x08\x06H37\x00"),
@@ -115,6 +121,10 @@ def forged() -> list[tuple[str, str, bytes, dict[str, Any]]]:
     (of_backbone,) = sealed([document(1, sender="BACKBONE")], "BACKBONE")
     (elsewhere,) = sealed([document(1)], "G22", origin="other.lienthong.test")
     without = encode_envelope(decode_envelope(plain).statement, [], decode_envelope(plain).seal)
+    attached = [attachment_of("", "", b"")] * (MAX_ATTACHMENTS + 1)
+    acknowledged = {"documents": [bytes(32)] * (MAX_NAMED + 1), "status": "01", "reason": ""}
+    many = document(1, sender="H37", recipients=["G22"], attachments=[], kind=Kind.ACKNOWLEDGEMENT)
+    many = many._replace(body=acknowledged)
     at_operator = {"agency": "OPERATOR", "lane": lane_of(bytes(16), LANES)}
     other_lane = {"lane": USUAL["lane"] % (LANES - 1) + 1}
     return [
@@ -155,7 +165,14 @@ def forged() -> list[tuple[str, str, bytes, dict[str, Any]]]:
         ("future", "a seal a millisecond too far ahead", plain, {"at": NOW - 30_000 - FUTURE_TOLERANCE_MS - 1}),
         ("bad_attachment", "another content than the one named", replaced(plain, CONTENT, CONTENT[::-1]), {}),
         ("bad_attachment", "no content for an attachment", without, {}),
-        ("oversize", "a statement of more than 256 KiB", raw(bytes(MAX_STATEMENT_BYTES + 1)), {}),
+        (
+            "oversize",
+            "501 recipients",
+            by_g22(1, recipients=[f"A{number}" for number in range(MAX_RECIPIENTS + 1)]),
+            {},
+        ),
+        ("oversize", "51 attachments", sealed([document(1, attachments=attached)], "G22")[0], {}),
+        ("oversize", "501 documents acknowledged", sealed([many], "H37")[0], {"agency": "H37"}),
     ]
 
 

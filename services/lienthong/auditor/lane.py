@@ -128,11 +128,12 @@ class Lane:
 
     def name_shifts(self, claims: Claims) -> None:
         """Name damage of the ledger: entries that do not stand where others say that they stood."""
-        for first, last, count in claims.stretches():
-            more = f"; so for {counted(count, 'entry', 'entries')} up to offset {last.position}" if count > 1 else ""
+        for first, last, length in claims.stretches():
+            more = f"; so for {counted(length, 'entry', 'entries')} up to offset {last.position}" if length > 1 else ""
+            # Whatever was taken out, put in or moved, the first place that is wrong is the lower one.
             self.damage(
-                first.position,
-                f"the entry of {self.facts.agency(first.position)} that stands here stood at offset {first.claimed},"
+                min(first.position, first.claimed),
+                f"the entry of {self.facts.agency(first.position)} at offset {first.position} stood at {first.claimed},"
                 f" says {first.partition.topic} lane {self.number} offset {first.offset}{more}",
             )
 

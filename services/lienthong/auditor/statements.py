@@ -62,7 +62,9 @@ class StatementCheck:
         position = -1 if places is None else places.at(offset)
         if position < 0:
             before = places is None or offset < places.first
-            if (before and (not lane.complete or facts.first > 0)) or (known_only and (before or offset >= places.end)):
+            beyond = places is None or offset >= places.end
+            incomplete = not lane.complete or facts.first > 0
+            if (before and incomplete) or (known_only and (before or beyond)):
                 lane.counts.not_checked += 1
                 return ""
             lane.missing[source, offset] = Missing(line["position"], said_at)

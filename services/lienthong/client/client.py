@@ -35,6 +35,8 @@ _SEAL_BYTES = 2_048
 """More than a seal and the frame around it ever need."""
 _READERS_SECONDS = 1.0
 _ORDINARY_WAIT_MS = 25
+_ORDINARY_BYTES = 131_072
+"""A fetch of ordinary lanes waits for this much, but no longer than that."""
 _REACHED = {
     State.ACCEPTED: {State.ACCEPTED, State.ARRIVED, State.ACKNOWLEDGED},
     State.ARRIVED: {State.ARRIVED, State.ACKNOWLEDGED},
@@ -157,8 +159,10 @@ class Client:
         async with asyncio.TaskGroup() as tasks:
             reading = [
                 tasks.create_task(follower.follow(pulling)),
-                tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, max_wait_ms=500, parts=2)),
-                tasks.create_task(receiver.pull(ordinary, pulling, max_wait_ms=_ORDINARY_WAIT_MS, parts=2)),
+                tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, min_bytes=1, max_wait_ms=500, parts=2)),
+                tasks.create_task(
+                    receiver.pull(ordinary, pulling, min_bytes=_ORDINARY_BYTES, max_wait_ms=_ORDINARY_WAIT_MS, parts=2)
+                ),
                 tasks.create_task(self._queue_pending()),
             ]
             storing = [

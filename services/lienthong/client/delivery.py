@@ -16,6 +16,9 @@ __all__ = ["Delivery", "Settler"]
 
 _SETTLE_SECONDS = 0.005
 """How long settled documents wait for company in one acknowledgement."""
+_BUSY_SETTLE_SECONDS = 0.03
+"""The same while more than a few are settled at a time."""
+_BUSY_DOCUMENTS = 10
 _MAX_REASON_CHARACTERS = 500
 
 
@@ -113,12 +116,14 @@ class Settler:
     async def run(self, stopping: asyncio.Event) -> None:
         """Store what was settled and say it, all of one sender, lane and status in one statement."""
         loop = asyncio.get_running_loop()
+        busy = False
         while not (stopping.is_set() and not self._settled):
             await self._settled_any.wait()
             if not stopping.is_set():
-                await asyncio.sleep(_SETTLE_SECONDS)
+                await asyncio.sleep(_BUSY_SETTLE_SECONDS if busy else _SETTLE_SECONDS)
             self._settled_any.clear()
             settled, self._settled = self._settled, []
+            busy = len(settled) > _BUSY_DOCUMENTS
             if not settled:
                 continue
             acknowledgements = self._statements(settled)

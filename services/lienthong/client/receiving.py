@@ -76,7 +76,9 @@ class Receiver:
 
     # -- from the topic into the store
 
-    async def pull(self, lanes: Sequence[int], stopping: asyncio.Event, *, max_wait_ms: int, parts: int) -> None:
+    async def pull(
+        self, lanes: Sequence[int], stopping: asyncio.Event, *, min_bytes: int, max_wait_ms: int, parts: int
+    ) -> None:
         """Read some lanes of the inbox topic until stopping; waits out a Kafka that does not answer.
 
         A gap ends the reading: `receive` and `wait` then raise the alarm.
@@ -84,7 +86,7 @@ class Receiver:
         pause = 0.2
         while not stopping.is_set():
             try:
-                await self._pull(lanes, stopping, max_wait_ms, parts)
+                await self._pull(lanes, stopping, min_bytes, max_wait_ms, parts)
             except InvariantError as error:
                 self._failure = error
                 _log.error("receiving stopped: %s", error)
@@ -95,11 +97,13 @@ class Receiver:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 5.0)
 
-    async def _pull(self, lanes: Sequence[int], stopping: asyncio.Event, max_wait_ms: int, parts: int) -> None:
+    async def _pull(
+        self, lanes: Sequence[int], stopping: asyncio.Event, min_bytes: int, max_wait_ms: int, parts: int
+    ) -> None:
         partitions = [Partition(inbox(self._agency), lane) for lane in lanes]
         group = f"{self._agency}.reader"
         loop = asyncio.get_running_loop()
-        async with self._bus.reader(group=group, min_bytes=1, max_wait_ms=max_wait_ms) as reader:
+        async with self._bus.reader(group=group, min_bytes=min_bytes, max_wait_ms=max_wait_ms) as reader:
             cursors = await self._assign(reader, partitions)
             ends = await reader.ends(partitions)
             behind = {one.number for one in partitions if ends[one] > cursors.get(one.number, (0, 0))[1]}

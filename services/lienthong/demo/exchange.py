@@ -68,13 +68,14 @@ async def exchange(
         shares[one.sender].append(one)
     async with AsyncExitStack() as stack:
         clients = {code: await stack.enter_async_context(connect(code, settings)) for code in agencies}
+        before = await _outboxes(list(clients.values()))
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as tasks:
             receiving = [tasks.create_task(_receive(client, result)) for client in clients.values()]
             for code, share in shares.items():
                 tasks.create_task(_send(clients[code], share, result))
-            await _finish(list(clients.values()), result, report)
+            await _finish(list(clients.values()), before, result, report)
             result.seconds = loop.time() - began
             for task in receiving:
                 task.cancel()
@@ -102,15 +103,22 @@ async def _receive(client: Client, result: Result) -> None:
         await delivery.acknowledge(Status.ACCEPTED)
 
 
-async def _finish(clients: Sequence[Client], result: Result, report: Callable[[Result], None]) -> None:
+async def _outboxes(clients: Sequence[Client]) -> tuple[int, int]:
+    """Documents acknowledged and rejected so far, over all outboxes."""
+    summaries = [await client.summary() for client in clients]
+    return sum(one.acknowledged for one in summaries), sum(one.rejected for one in summaries)
+
+
+async def _finish(
+    clients: Sequence[Client], before: tuple[int, int], result: Result, report: Callable[[Result], None]
+) -> None:
     loop = asyncio.get_running_loop()
     last, changed_at = (-1, -1), loop.time()
     while result.acknowledged + result.rejected < result.documents:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
         if result.deliveries >= result.expected:
-            summaries = [await client.summary() for client in clients]
-            result.acknowledged = sum(one.acknowledged for one in summaries)
-            result.rejected = sum(one.rejected for one in summaries)
+            acknowledged, rejected = await _outboxes(clients)
+            result.acknowledged, result.rejected = acknowledged - before[0], rejected - before[1]
         report(result)
         now = (result.deliveries, result.acknowledged)
         if now != last:

@@ -33,15 +33,15 @@ def sample_files() -> list[File]:
     ]
 
 
-def plan(documents: int, agencies: Sequence[str], seed: int = 1) -> Iterator[Planned]:
+def plan(documents: int, agencies: Sequence[str], series: str = "A") -> Iterator[Planned]:
     """Plan documents: most to one agency, some to several, a few circulars to all; one in twenty express.
 
     Args:
         documents: how many.
         agencies: codes, at least two.
-        seed: the same seed gives the same plan.
+        series: the same series gives the same plan; documents of two series have nothing in common.
     """
-    chance = random.Random(seed)
+    chance = random.Random(series)
     samples = sample_files()
     for number in range(1, documents + 1):
         sender = agencies[number % len(agencies)]
@@ -63,7 +63,7 @@ def plan(documents: int, agencies: Sequence[str], seed: int = 1) -> Iterator[Pla
             sender,
             Document(
                 recipients=tuple(recipients),
-                subject=f"V/v trao đổi văn bản điện tử, văn bản mẫu số {number}",
+                subject=f"V/v trao đổi văn bản điện tử, văn bản mẫu số {number}/{series}",
                 priority=Priority.EXPRESS if express else Priority.ORDINARY,
                 code_number=f"{number:02d}",
                 code_notation=f"{mark}-{sender}",

@@ -6,8 +6,9 @@ from lienthong.auditor.options import Options
 from lienthong.auditor.report import Report
 from lienthong.auditor.verify import verify
 from lienthong.kernel.bus import Row
+from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.ledger import Delivery, Source, read_delivery, read_entry, write_delivery, write_opened
-from lienthong.kernel.statement import Kind, make_statement
+from lienthong.kernel.statement import Kind, encode_statement, make_statement
 from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition, inbox, outbox
 from unit.auditor.audit_world import AGENCIES, BACKBONE, World, history
 from unit.kernel.world import TRUST, agency, key_named, record
@@ -258,7 +259,7 @@ async def test_a_swallowed_document_is_named() -> None:
     log = world.topics[LANE]
     entry = read_entry(log[position])
     headers = write_opened(entry.source, at=entry.judged_at, known=entry.known_at)
-    reason = (("verdict", b"rejected"), *headers[1:], ("reason", b"no_record"), ("digest", bytes(32)))
+    reason = (("verdict", b"rejected"), *headers[1:], ("reason", b"no_record"), ("detail", b""), ("digest", bytes(32)))
     log[position] = log[position]._replace(value=None, headers=reason)
 
     report = await world.audit()
@@ -330,8 +331,10 @@ async def test_two_entries_of_one_record_with_different_contents_are_named() -> 
     """A repeat must repeat; the first that the out topic knows is the true one."""
     world = history()
     position = position_of(world, "H01", 4)
-    other = world.seal([world.statement("H01", "H02")])[0]
-    headers = world.topics[LANE][position].headers
+    statement = world.statement("H01", "H02", "H03")
+    (other,) = world.seal([statement])
+    identity = envelope_id(encode_statement(statement))
+    headers = tuple((name, identity if name == "id" else old) for name, old in world.topics[LANE][position].headers)
     world.topics[LANE].append(
         world.topics[LANE][-1]._replace(offset=len(world.topics[LANE]), value=other, headers=headers)
     )

@@ -17,6 +17,7 @@ from lienthong.client.store import Answer, Arrival, Outgoing, ReceiptLine, Round
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
 NOW = 1_790_000_000_000
+TABLES = ("outbox", "answer", "inbox", "cursor")
 
 
 def identity(number: int) -> bytes:
@@ -27,7 +28,14 @@ def identity(number: int) -> bytes:
 def outgoing(number: int, **changes: Any) -> Outgoing:
     """A document in the outbox for two agencies."""
     return Outgoing(
-        identity(number), b"content %d" % number, "document", 1, b"statement %d" % number, [b"file", b""], NOW + number, 2
+        identity(number),
+        b"content %d" % number,
+        "document",
+        1,
+        b"statement %d" % number,
+        [b"file", b""],
+        NOW + number,
+        2,
     )._replace(**changes)
 
 
@@ -69,7 +77,7 @@ def store(path: Path) -> Iterator[Store]:
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in the file."""
     with sqlite3.connect(path) as sql:
-        found = {name: sql.execute(f"SELECT * FROM {name}").fetchall() for name in ("outbox", "answer", "inbox", "cursor")}  # noqa: S608
+        found = {name: sql.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608 - fixed names
     sql.close()
     return found
 
@@ -153,7 +161,9 @@ def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -
     assert (State.ACCEPTED, {"H26": "01"}) == progress()
     store.take(heard(2, Answer(identity(1), "H37", "03", "", NOW)))
     assert (State.ARRIVED, {"H26": "01", "H37": "03"}) == progress()
-    store.take(heard(3, Answer(identity(1), "H26", "02", "sai nơi nhận", NOW + 1), Answer(identity(1), "H26", "01", "", NOW)))
+    store.take(
+        heard(3, Answer(identity(1), "H26", "02", "sai nơi nhận", NOW + 1), Answer(identity(1), "H26", "01", "", NOW))
+    )
     assert (State.ACKNOWLEDGED, {"H26": "02", "H37": "03"}) == progress()
     assert Summary(documents=1, accepted=1, rejected=0, acknowledged=1) == store.summary()
     assert store.progress(identity(2)) is None
@@ -294,5 +304,7 @@ def test_a_killed_process_leaves_what_it_was_told_and_nothing_else(path: Path) -
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     """With its name and the reason."""
     (tmp_path / "store.sqlite").write_bytes(b"no database, but longer than the header of one" * 10)
-    with pytest.raises(UnavailableError, match="cannot open the client's store .*store.sqlite: file is not a database"):
+    with pytest.raises(
+        UnavailableError, match=r"cannot open the client's store .*store.sqlite: file is not a database"
+    ):
         Store(tmp_path / "store.sqlite")

@@ -73,7 +73,7 @@ def test_a_missing_column_is_named(path: Path) -> None:
 
 def test_what_is_no_list_is_refused(path: Path) -> None:
     """A missing file, an empty one, and bytes that are not UTF-8."""
-    with pytest.raises(ValueError, match="cannot read .*No such file"):
+    with pytest.raises(ValueError, match=r"cannot read .*No such file"):
         read_listing(path)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="column 'code' is missing"):

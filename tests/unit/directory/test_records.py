@@ -5,7 +5,7 @@ import pytest
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.records import agencies_of, key_of, revoked, sign_records
 from lienthong.kernel.agency import agency_code
-from lienthong.kernel.directory import Agency, Directory
+from lienthong.kernel.directory import Agency, Directory, Key
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import key_id_of
@@ -51,7 +51,7 @@ def test_an_agency_is_connected_later_and_stays_connected() -> None:
 
 def test_a_parent_must_be_listed_or_known() -> None:
     """Otherwise nothing would stand above the agency."""
-    with pytest.raises(ValueError, match="agency H37.DN: its parent H37 is neither listed nor in the directory"):
+    with pytest.raises(ValueError, match=r"agency H37\.DN: its parent H37 is neither listed nor in the directory"):
         agencies(listed("H37.DN", parent="H37"))
     known = directory_of(*agencies(listed("H37")))
     assert ["H37.DN"] == [one.code for one in agencies(listed("H37.DN", parent="H37"), directory=known)]
@@ -72,7 +72,7 @@ def test_a_key_is_revoked_from_a_time_on_and_may_be_from_an_earlier_one() -> Non
 
 def test_records_are_signed_so_that_who_pins_the_operator_believes_them() -> None:
     """One seal over all; each under the Kafka key of its subject, so that compaction keeps the newest."""
-    facts = [
+    facts: list[Agency | Key] = [
         *agencies(listed("H37"), listed("G22")),
         key_of("G22", SENDER_KEY.public_key, Purpose.EXCHANGE, NOW, valid_until=LATER),
     ]

@@ -45,7 +45,9 @@ def taken(position: int, *routes: str, lane: int = 1) -> Taken:
     """An accepted entry at a ledger position."""
     identity = sha256(b"%d" % position).digest()
     source = Source("G22", position, "a" * 32)
-    entry = Entry(position, NOW, Outcome.ACCEPTED, source, NOW + position, NOW, identity, "document", routes, "", "", b"")
+    entry = Entry(
+        position, NOW, Outcome.ACCEPTED, source, NOW + position, NOW, identity, "document", routes, "", "", b""
+    )
     return Taken(lane, Rec(LEDGER, lane, position, b"value %d" % position), entry, Count.COUNTS)
 
 
@@ -148,6 +150,9 @@ def test_after_a_disturbance_the_newer_numbers_win() -> None:
 # -- two dispatchers at once, each of which may crash
 
 
+WHAT_HAPPENS = st.sampled_from(["work", "work", "crash", "commit", "restart"])
+
+
 @dataclass
 class Dispatcher:
     """What the shell does with `Inboxes`, over an inbox in memory."""
@@ -191,7 +196,9 @@ class Dispatcher:
 @given(
     mine=st.lists(st.booleans(), min_size=1, max_size=30),
     steps=st.lists(
-        st.tuples(st.integers(0, 1), st.sampled_from(["work", "work", "crash", "commit", "restart"]), st.integers(1, 6)),
+        st.tuples(
+            st.integers(0, 1), st.sampled_from(["work", "work", "crash", "commit", "restart"]), st.integers(1, 6)
+        ),
         max_size=40,
     ),
 )

@@ -41,6 +41,7 @@ OTHER_OUT = Partition(outbox(RECIPIENT), LANE)
 GENERATIONS = {outbox(SENDER): "a" * 32, outbox(RECIPIENT): "b" * 32}
 JUDGE = judge_of()
 GOOD = seal([document()])[0]
+ELSEWHERE = seal([document()], origin="elsewhere")[0]
 BAD = b"\x00\x00\x00\x00\x01garbage"
 
 
@@ -97,7 +98,11 @@ def test_an_accepted_record_is_copied_as_it_is_with_the_verdict_in_headers() -> 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(BAD, Reason.MALFORMED), (None, Reason.MALFORMED), (seal([document()], origin="elsewhere")[0], Reason.WRONG_ORIGIN)],
+    [
+        (BAD, Reason.MALFORMED),
+        (None, Reason.MALFORMED),
+        (ELSEWHERE, Reason.WRONG_ORIGIN),
+    ],
     ids=["garbage", "no value", "another backbone"],
 )
 def test_a_rejected_record_leaves_its_digest_in_the_ledger_and_its_bytes_in_quarantine(

@@ -8,7 +8,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lienthong.kernel import codec
@@ -20,6 +20,8 @@ from unit.kernel.strategies import SCHEMAS, values_of
 from unit.kernel.wire import envelope_bytes, statement_bytes
 from unit.kernel.world import document, quick, reason_of
 
+few = settings(quick, max_examples=40)
+"""There is a test of each kind for every record."""
 _KNOWN: dict[str, Any] = {}
 FOREIGN = {name: fastavro.parse_schema(schema, named_schemas=_KNOWN) for name, schema in SCHEMAS.items()}
 
@@ -39,7 +41,7 @@ def foreign_value(record: str, data: bytes) -> Any:
 
 
 @pytest.mark.parametrize("record", SCHEMAS)
-@quick
+@few
 @given(st.data())
 def test_every_value_comes_back(record: str, draw: st.DataObject) -> None:
     """A value of any record is encoded as fastavro encodes it, and decodes to itself, here and there."""
@@ -51,7 +53,7 @@ def test_every_value_comes_back(record: str, draw: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("record", SCHEMAS)
-@quick
+@few
 @given(st.data())
 def test_a_value_has_one_encoding(record: str, draw: st.DataObject) -> None:
     """Bytes near a valid encoding are refused, or are themselves the encoding of what they decode to."""

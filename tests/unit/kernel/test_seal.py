@@ -343,7 +343,7 @@ def offered(draw: st.DrawFn) -> tuple[bytes, str, Seal]:
     return envelope_id, SENDER, seal
 
 
-@settings(quick, max_examples=300)
+@settings(quick, max_examples=150)
 @given(st.lists(offered(), max_size=30), st.integers(1, 4), st.integers(0, 30))
 def test_what_is_remembered_never_changes_a_verdict(
     sequence: list[tuple[bytes, str, Seal]], capacity: int, node_capacity: int

@@ -1,0 +1,54 @@
+"""What a service is given: its lanes, and who is ready."""
+
+from pathlib import Path
+
+import pytest
+
+from lienthong.runtime.context import Context, Health
+from lienthong.runtime.settings import Settings
+from unit.kernel.world import TRUST
+
+
+def context(lanes: list[int] | None = None) -> Context:
+    """A context that serves these lanes."""
+    return Context(Settings(home=Path("/nowhere")), TRUST, lanes)
+
+
+def test_the_express_lane_is_read_apart() -> None:
+    """All lanes by default; lane 0 on connections of its own, the others together."""
+    assert {"express": [0], "ordinary": [1]} == context().lane_groups(2)
+    assert {"express": [0], "ordinary": [1, 2, 3]} == context().lane_groups(4)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "groups"),
+    [
+        ([0], {"express": [0]}),
+        ([2, 3], {"ordinary": [2, 3]}),
+        ([0, 3], {"express": [0], "ordinary": [3]}),
+        ([], {}),
+    ],
+)
+def test_a_process_serves_the_lanes_it_was_told(lanes: list[int], groups: dict[str, list[int]]) -> None:
+    """A group without lanes is not there."""
+    assert groups == context(lanes).lane_groups(4)
+
+
+@pytest.mark.parametrize("lanes", [[4], [0, 7], [-1]])
+def test_a_lane_that_does_not_exist_is_refused(lanes: list[int]) -> None:
+    """With the lanes there are."""
+    with pytest.raises(ValueError, match="do not exist: the backbone has lanes 0 to 3"):
+        context(lanes).lane_groups(4)
+
+
+def test_who_is_not_ready_says_why() -> None:
+    """The newest reason of each part; a part that is ready is not named, told twice or not."""
+    health = Health()
+    health.waiting("intake", "starting")
+    health.waiting("notary", "starting")
+    health.waiting("intake", "cannot reach Kafka")
+    health.ready("notary")
+    health.ready("notary")
+    assert {"intake": "cannot reach Kafka"} == health.not_ready()
+    health.not_ready().clear()
+    assert {"intake": "cannot reach Kafka"} == health.not_ready()
