@@ -52,13 +52,27 @@ class EntryCheck:
             checked = self._rejected(record.value, entry)
         else:
             checked = self._opened(record.value, entry)
-        apart = abs(entry.appended_at - entry.judged_at)
-        if apart > self._rules.clock_bound_ms and not checked.broken:
-            self._lane.damage(
-                entry.position, f"it says that it was judged {apart // 1000} s away from when Kafka appended it"
-            )
-            doubted = True
+        if not checked.broken:
+            doubted = self._check_times(entry) or doubted
         return checked._replace(doubted=True) if doubted else checked
+
+    def _check_times(self, entry: Entry) -> bool:
+        """Hold the two times of the judgement against what others say; intake could choose them otherwise.
+
+        A key revoked since would seem valid at an earlier time, or by an older directory.
+        """
+        bound, history = self._rules.clock_bound_ms, self._rejudge.history
+        apart = abs(entry.appended_at - entry.judged_at)
+        if apart > bound:
+            what = f"it says that it was judged {apart // 1000} s away from when Kafka appended it"
+        elif entry.known_at < history.newest_at(entry.judged_at - bound):
+            what = f"it was judged by a directory that was out of date for more than {bound // 1000} s"
+        elif entry.known_at > history.newest.known_at:
+            what = "it was judged by a fact newer than all that the directory holds"
+        else:
+            return False
+        self._lane.damage(entry.position, what)
+        return True
 
     def is_sound(self, value: bytes, entry: Entry) -> bool:
         """Whether an accepted entry's value is what its headers say; nothing is named."""

@@ -168,11 +168,11 @@ class _Export:
         span = (await self._source.spans([ledger]))[ledger]
         out_span = (await self._source.spans([out]))[out]
         chosen = await lane_range(self._source, ledger, span, self._options.since, self._options.until)
-        reading = await self._reading(number, chosen, now)
+        bounded = chosen.end < span[1]
+        reading = await self._reading(number, chosen, now, bounded=bounded)
         async for _, records in self._source.read({ledger: (chosen.read, chosen.end)}):
             reading.take_ledger(records)
             self._told(len(records))
-        bounded = chosen.end < span[1]
         first = reading.first_sent
         if first is not None:
             end = min(out_span[1], reading.end_sent) if bounded else out_span[1]
@@ -194,7 +194,7 @@ class _Export:
         self.not_delivered += not_delivered
         self.gaps += reading.gaps
 
-    async def _reading(self, number: int, chosen: LaneRange, now: int) -> LaneReplay:
+    async def _reading(self, number: int, chosen: LaneRange, now: int, *, bounded: bool) -> LaneReplay:
         topics = {outbox(agency): agency for agency in self._rejudge.judge.directory.connected()}
         found = await self._source.generations(list(topics))
         rules = Rules(
@@ -207,7 +207,7 @@ class _Export:
         lane = Lane(
             number,
             complete=chosen.read == 0,
-            bounded=False,
+            bounded=bounded,
             facts=LaneFacts(chosen.first),
             findings=Findings(),
             counts=LaneCounts(number),

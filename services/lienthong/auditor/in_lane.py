@@ -43,6 +43,7 @@ class InLane:
         self._allowed: set[bytes] | None = None
         if lane.disordered:
             self._allowed = {lane.facts.digest(position) for position in self._expected} | lane.lost
+        self._complete = complete
         self._base = 1 if complete else None
         self._last = 0 if complete else None
         self._doubtful: set[int] = set()
@@ -51,7 +52,7 @@ class InLane:
 
     def take(self, records: Sequence[Record]) -> None:
         """Take the next records."""
-        counts, facts = self._lane.counts, self._lane.facts
+        counts = self._lane.counts
         for record in records:
             if is_genesis(record):
                 continue
@@ -62,10 +63,7 @@ class InLane:
                 counts.deliveries += 1
                 self._doubt_next()
                 continue
-            if delivery.position < facts.first:
-                self._last = max(self._last or 0, delivery.sequence)
-                continue
-            if self._lane.bounded and delivery.position >= facts.end:
+            if self._is_outside(delivery):
                 continue
             counts.deliveries += 1
             digest = sha256(record.value or b"").digest()
@@ -78,6 +76,22 @@ class InLane:
             else:
                 counts.deliveries_verified += 1
                 self._order(record.offset, delivery)
+
+    def _is_outside(self, delivery: Delivery) -> bool:
+        """Whether the record belongs before or behind the part of the ledger that is judged.
+
+        Both its position and its number must say so: a forged position alone hides nothing.
+        """
+        facts = self._lane.facts
+        if delivery.position < facts.first and (self._base is None or delivery.sequence < self._base):
+            if self._base is None:
+                self._last = max(self._last or 0, delivery.sequence)
+            return self._base is None or not self._complete
+        return (
+            self._lane.bounded
+            and delivery.position >= facts.end
+            and (self._base is None or delivery.sequence - self._base >= len(self._expected))
+        )
 
     def _doubt_next(self) -> None:
         """A record that cannot be read may have been the next one."""

@@ -12,6 +12,8 @@ is called damage, further states of the directory are tried:
   is the one the entry names is tried, as far as the topic still holds them (it is compacted).
 """
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from lienthong.kernel.directory import Directory
@@ -51,6 +53,7 @@ class DirectoryHistory:
         self.newest = Directory(trust)
         self._trust = trust
         self._values: list[bytes] = []
+        self._newest = array("q")
         self._moments: list[int] = []
 
     def take(self, value: bytes) -> None:
@@ -61,11 +64,17 @@ class DirectoryHistory:
         """
         self.newest.apply(value)
         self._values.append(value)
+        self._newest.append(self.newest.known_at)
 
     @property
     def count(self) -> int:
         """Number of records taken."""
         return len(self._values)
+
+    def newest_at(self, moment: int) -> int:
+        """The newest moment of any fact that was recorded by then; 0 if there was none."""
+        at = bisect_right(self._newest, moment)
+        return self._newest[at - 1] if at else 0
 
     def moments(self) -> list[int]:
         """When each fact was recorded, in topic order, milliseconds since 1970 UTC."""
@@ -101,6 +110,11 @@ class Rejudge:
         self._searches = 0
         self.reconsidered = 0
         """Verdicts that agree with a directory that was changing, or was changed since."""
+
+    @property
+    def history(self) -> DirectoryHistory:
+        """The directory."""
+        return self._history
 
     @property
     def judge(self) -> Judge:

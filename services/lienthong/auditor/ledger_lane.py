@@ -117,13 +117,17 @@ class LedgerLane:
             start = 0 if complete else offset if before is None else before + 1
             places = lane.places[agency, generation] = Places(start)
         lane.generation[agency] = generation
-        if checked.broken or offset - places.end > _LARGEST_GAP:
+        far = offset - places.end > _LARGEST_GAP
+        if far and not checked.broken:
+            lane.damage(position, f"source offset {offset} of {agency} is far beyond the last one, {places.end - 1}")
+            checked = checked._replace(broken=True, doubted=True)
+        if checked.broken:
             self._broken.append(((agency, generation), offset, position))
             if entry.id is not None:
                 lane.lost_ids.add(entry.id)
             # Where it was delivered to is not known.
             lane.disordered = lane.disordered or entry.outcome is not Outcome.ACCEPTED
-            if places.at(offset) < 0 and offset - places.end <= _LARGEST_GAP:
+            if places.at(offset) < 0 and not far:
                 places.put(offset, position)
             count, foreign = Count.COUNTS, False
         else:

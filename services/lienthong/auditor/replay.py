@@ -39,6 +39,7 @@ class LaneReplay:
     """
 
     def __init__(self, agency: str, lane: Lane, rejudge: Rejudge, rules: Rules, *, judged_end: int) -> None:
+        self._bounded = lane.bounded
         self._agency = agency
         self._lane = lane
         self._rejudge = rejudge
@@ -152,7 +153,7 @@ class LaneReplay:
                 yield line_of(record.value, fields, [str(error)], root_verified=False)
                 continue
             repeat, gap = self._order(delivery.sequence)
-            if repeat or delivery.position < self._lane.facts.first or delivery.position >= self._judged_end:
+            if repeat or self._is_outside(delivery.position):
                 continue
             known = self._due.pop(delivery.position, None)
             why = [gap] if gap else []
@@ -175,6 +176,9 @@ class LaneReplay:
                 why.append(f"its headers are not those of ledger offset {entry.position}")
             fields = self._fields("received", entry) | {"sequence": delivery.sequence, "void": ""}
             yield line_of(record.value, fields, why, root_verified=self._opens(record.value, entry))
+
+    def _is_outside(self, position: int) -> bool:
+        return 0 <= position < self._lane.facts.first or (self._bounded and position >= self._judged_end)
 
     def _order(self, sequence: int) -> tuple[bool, str]:
         """Whether it is a repeat, and what is missing before it."""

@@ -92,7 +92,7 @@ async def _spans(source: RecordSource, topics: Iterable[str], lanes: int, findin
     partitions = []
     for name in names:
         count = counts.get(name, 0)
-        if count < lanes:
+        if count != lanes:
             what = f"it has {count} lanes, not {lanes}" if count else "the topic does not exist"
             findings.add(Partition(name, 0), 0, what)
         partitions += [Partition(name, number) for number in range(min(count, lanes))]

@@ -59,6 +59,8 @@ class StatementCheck:
         source = (recipient, lane.generation.get(recipient, ""))
         places = lane.places.get(source)
         offset = line["source_offset"]
+        if offset < 0:
+            return f"there is no source offset {offset}"
         position = -1 if places is None else places.at(offset)
         if position < 0:
             before = places is None or offset < places.first

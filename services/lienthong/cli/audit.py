@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lienthong.auditor.claims import counted
 from lienthong.auditor.export import LINES, Replayed
 from lienthong.auditor.export import replay as export
 from lienthong.auditor.options import Options, silent
@@ -142,14 +143,11 @@ def _progress(what: str, *, quiet: bool) -> Iterator[ShowProgress]:
 def _say(report: Report) -> None:
     say_table(
         f"Audit of {report.origin}",
-        (
-            "lane", "entries", "verified", "void", "deliveries", "verified",
-            "not judged yet", "not delivered yet", "no receipt yet",
-        ),
+        ("lane", "entries", "verified", "void", "deliveries", "verified", "pending"),
         (
             (
                 one.lane, one.entries, one.verified, one.repeats + one.duplicates, one.deliveries,
-                one.deliveries_verified, one.not_judged_yet, one.not_delivered_yet, one.receipts_not_said_yet,
+                one.deliveries_verified, one.not_judged_yet + one.not_delivered_yet + one.receipts_not_said_yet,
             )
             for one in report.lanes
         ),
@@ -162,22 +160,23 @@ def _say(report: Report) -> None:
     _print_rest(report.findings.notes_count - len(report.notes()), "notes")
     consequences = sum(one.consequences for one in report.lanes)
     if consequences and not report.clean:
-        _print(f"{consequences} further differences follow from this damage.")
-    ending = "." if report.clean else f"; {report.findings.count} findings: the topics are damaged."
+        _print(f"{counted(consequences, 'further difference')} may follow from this damage.")
+    found = counted(report.findings.count, "finding")
+    ending = "." if report.clean else f"; {found}: the topics are damaged."
     _print(f"{report.entries} entries, {report.verified} verified{ending}")
 
 
 def _say_replayed(agency: str, done: Replayed) -> None:
     _print(
-        f"{agency} sent {done.sent} and received {done.received} records, {done.unverified} of them not verified;"
-        f" {done.files} files. See {done.folder / LINES}."
+        f"{agency} sent {counted(done.sent, 'record')} and received {done.received}, {done.unverified} of them not"
+        f" verified; {counted(done.files, 'file')}. See {done.folder / LINES}."
     )
     if done.not_in_out:
-        _print(f"The ledger holds {done.not_in_out} entries whose records the out topic does not hold.")
+        _print(f"{counted(done.not_in_out, 'record')} missing in the out topic, of which the ledger holds entries.")
     if done.not_delivered:
-        _print(f"{done.not_delivered} entries are not delivered, or not yet.")
+        _print(f"{counted(done.not_delivered, 'entry', 'entries')} not delivered, or not yet.")
     if done.gaps:
-        _print(f"Records are missing at {done.gaps} places: run `lienthong audit verify`.")
+        _print(f"Records are missing, at {counted(done.gaps, 'place')}: run `lienthong audit verify`.")
 
 
 def _print_rest(count: int, what: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,7 @@ from lienthong.kernel.bus import Bus, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import envelope_id
-from lienthong.kernel.errors import RejectedError, UnavailableError
+from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
@@ -34,7 +34,9 @@ _DRAIN_SECONDS = 10.0
 _SEAL_BYTES = 2_048
 """More than a seal and the frame around it ever need."""
 _READERS_SECONDS = 1.0
-_ORDINARY_WAIT_MS = 25
+_RECEIPTS_SECONDS = 5.0
+"""How long what an earlier run left waits for its receipts."""
+_ORDINARY_WAIT_MS = 40
 _ORDINARY_BYTES = 131_072
 """A fetch of ordinary lanes waits for this much, but no longer than that."""
 _REACHED = {
@@ -143,16 +145,18 @@ class Client:
                 judge = Judge(directory, lanes)
                 sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
                 settler = Settler(agency, database, thread, clock, sender.queue)
-                receiver = Receiver(bus, agency, judge, database, thread, clock, settler)
+                receiver = Receiver(bus, agency, judge, follower, database, thread, clock, settler)
                 client = cls(agency, judge, sender, receiver, settler, database, thread, clock)
-                async with client._running(follower, lanes):
+                newest = await loop.run_in_executor(thread, database.newest)
+                async with client._running(follower, lanes, newest):
                     yield client
             finally:
                 await loop.run_in_executor(thread, database.close)
                 thread.shutdown(wait=False)
 
     @asynccontextmanager
-    async def _running(self, follower: DirectoryReader, lanes: int) -> AsyncIterator[None]:
+    async def _running(self, follower: DirectoryReader, lanes: int, newest: int) -> AsyncIterator[None]:
+        failure: Exception | None = None
         pulling, settling, sending = asyncio.Event(), asyncio.Event(), asyncio.Event()
         ordinary = [lane for lane in range(lanes) if lane != EXPRESS_LANE]
         sender, receiver = self._sender, self._receiver
@@ -163,7 +167,7 @@ class Client:
                 tasks.create_task(
                     receiver.pull(ordinary, pulling, min_bytes=_ORDINARY_BYTES, max_wait_ms=_ORDINARY_WAIT_MS, parts=2)
                 ),
-                tasks.create_task(self._queue_pending()),
+                tasks.create_task(self._queue_pending(newest)),
             ]
             storing = [
                 tasks.create_task(self._settler.run(settling)),
@@ -175,6 +179,8 @@ class Client:
             ]
             try:
                 yield
+            except Exception as error:  # noqa: BLE001 - the caller's own, which a group must not wrap
+                failure = error
             finally:
                 # Settled documents become acknowledgements, and these are sent, before the connection goes.
                 try:
@@ -194,15 +200,21 @@ class Client:
                 await asyncio.wait(reading, timeout=_READERS_SECONDS)
                 for task in (*storing, *pumping, *reading):
                     task.cancel()
+        if failure is not None:
+            raise failure
 
-    async def _queue_pending(self) -> None:
-        """What an earlier run left goes out once the receipts that wait for us have been read."""
-        try:
-            async with asyncio.timeout(5.0):
-                await self._receiver.caught_up.wait()
-        except TimeoutError:
-            pass
-        await self._sender.queue_pending()
+    async def _queue_pending(self, newest: int) -> None:
+        """What an earlier run left goes out once the receipts that wait for us have been read, or after a while.
+
+        What has expired is signed anew only when they have been read: one may say that it was accepted.
+        """
+        with suppress(TimeoutError, InvariantError):
+            async with asyncio.timeout(_RECEIPTS_SECONDS):
+                await self._receiver.caught_up()
+        await self._sender.queue_pending(newest, expired=False)
+        with suppress(InvariantError):
+            await self._receiver.caught_up()
+            await self._sender.queue_pending(newest, expired=True)
 
     async def send(self, document: Document, *files: File, again: str = "") -> bytes:
         """Hand a document over: when this returns it is on disk and will be sent, crash or not.
@@ -313,10 +325,11 @@ class Client:
 
         Raises:
             UnavailableError: it was not in time.
+            InvariantError: a sequence number is missing.
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._receiver.caught_up.wait()
+                await self._receiver.caught_up()
         except TimeoutError as error:
             raise UnavailableError(f"the inbox was not read to its end within {timeout_seconds:.0f} s") from error
 

@@ -16,7 +16,7 @@ __all__ = ["Delivery", "Settler"]
 
 _SETTLE_SECONDS = 0.005
 """How long settled documents wait for company in one acknowledgement."""
-_BUSY_SETTLE_SECONDS = 0.03
+_BUSY_SETTLE_SECONDS = 0.05
 """The same while more than a few are settled at a time."""
 _BUSY_DOCUMENTS = 10
 _MAX_REASON_CHARACTERS = 500

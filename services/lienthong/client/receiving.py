@@ -11,6 +11,7 @@ from lienthong.client.documents import Status
 from lienthong.client.store import Answer, Arrival, ReceiptLine, Round, Store
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
+from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.fold import Order, compare
@@ -28,6 +29,8 @@ _ROUND_RECORDS = 1_000
 _READY_BYTES = 33_554_432
 _READY_DOCUMENTS = 2_000
 _COMMIT_SECONDS = 1.0
+_TOLD_BY_DIRECTORY = frozenset({Reason.UNKNOWN_SENDER, Reason.UNKNOWN_KEY, Reason.UNKNOWN_RECIPIENT})
+"""What a directory read further may say otherwise."""
 
 
 class Receiver:
@@ -35,6 +38,7 @@ class Receiver:
 
     Args:
         judge: verifies; its directory must be loaded.
+        directory: brings the judge's directory up to date.
         settler: takes what the caller says of documents.
         thread: the one thread that may touch the store.
     """
@@ -44,6 +48,7 @@ class Receiver:
         bus: Bus,
         agency: str,
         judge: Judge,
+        directory: DirectoryReader,
         store: Store,
         thread: Executor,
         clock: Clock,
@@ -52,6 +57,7 @@ class Receiver:
         self._bus = bus
         self._agency = agency
         self._judge = judge
+        self._directory = directory
         self._store = store
         self._thread = thread
         self._clock = clock
@@ -64,11 +70,11 @@ class Receiver:
         self._news = asyncio.Event()
         self._failure: InvariantError | None = None
         self._changed = asyncio.Condition()
-        self.caught_up = asyncio.Event()
-        """Set when the inbox topic has been read to its end once."""
+        self._caught_up = asyncio.Event()
+        """Set when the inbox topic has been read to its end once, or when reading has stopped."""
+        self._caught_up_parts: set[int] = set()
         self.refused = 0
         """Records that were not believed or not for us; they never reach the caller."""
-        self._caught_up_parts = 0
 
     def wake(self) -> None:
         """Let whoever iterates look whether there is news."""
@@ -89,6 +95,7 @@ class Receiver:
                 await self._pull(lanes, stopping, min_bytes, max_wait_ms, parts)
             except InvariantError as error:
                 self._failure = error
+                self._caught_up.set()
                 _log.error("receiving stopped: %s", error)
                 await self._tell()
                 return
@@ -108,7 +115,7 @@ class Receiver:
             ends = await reader.ends(partitions)
             behind = {one.number for one in partitions if ends[one] > cursors.get(one.number, (0, 0))[1]}
             if not behind:
-                self._part_caught_up(parts)
+                self._part_caught_up(lanes[0], parts)
             committed_at = loop.time()
             while not stopping.is_set():
                 rounds = await reader.take(0.25, _ROUND_RECORDS)
@@ -116,19 +123,31 @@ class Receiver:
                     cursors = await self._take(reader, partitions, rounds, cursors)
                     if behind:
                         behind = {
-                            lane for lane in behind if cursors[lane][1] < ends[Partition(inbox(self._agency), lane)]
+                            one.number
+                            for one in partitions
+                            if one.number in behind and ends[one] > cursors.get(one.number, (0, 0))[1]
                         }
                         if not behind:
-                            self._part_caught_up(parts)
+                            self._part_caught_up(lanes[0], parts)
                 if loop.time() - committed_at >= _COMMIT_SECONDS and cursors:
                     # Nobody reads from these: they tell the operator how late this agency is.
                     await reader.commit({one: cursors[one.number][1] for one in partitions if one.number in cursors})
                     committed_at = loop.time()
 
-    def _part_caught_up(self, parts: int) -> None:
-        self._caught_up_parts += 1
-        if self._caught_up_parts >= parts:
-            self.caught_up.set()
+    def _part_caught_up(self, part: int, parts: int) -> None:
+        self._caught_up_parts.add(part)
+        if len(self._caught_up_parts) >= parts:
+            self._caught_up.set()
+
+    async def caught_up(self) -> None:
+        """Wait until the inbox topic has been read to its end once.
+
+        Raises:
+            InvariantError: reading stopped.
+        """
+        await self._caught_up.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def _assign(self, reader: Reader, partitions: Sequence[Partition]) -> dict[int, tuple[int, int]]:
         cursors = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.cursors)
@@ -161,7 +180,7 @@ class Receiver:
                     continue
                 taken.first.setdefault(lane, headers.sequence)
                 last = headers.sequence
-                self._believe(record, headers, taken, fresh)
+                await self._believe(record, headers, taken, fresh)
             taken.cursors[lane] = (last, records[-1].offset + 1)
         stored = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
         if not stored:
@@ -176,25 +195,30 @@ class Receiver:
         await self._tell()
         return cursors
 
-    def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
+    async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
         try:
-            if record.value is None:
-                raise RejectedError(Reason.MALFORMED, "the record has no value")
-            opened = self._judge.open(record.value, at=headers.judged_at)
-            self._check_address(opened, headers)
+            try:
+                opened = self._open(record, headers)
+            except RejectedError as error:
+                if error.reason not in _TOLD_BY_DIRECTORY:
+                    raise
+                # Intake may have known more of the directory than we know yet.
+                await self._directory.catch_up()
+                opened = self._open(record, headers)
         except RejectedError as error:
             self.refused += 1
             _log.warning("%s lane %d sequence %d refused: %s", record.topic, record.partition, headers.sequence, error)
             return
         statement = opened.statement
+        value = record.value or b""
         if statement.kind is Kind.DOCUMENT:
             arrival = Arrival(
                 record.partition, headers.sequence, opened.id, statement.sender, statement.thread,
                 statement.priority, statement.body["subject"], headers.position, headers.judged_at,
-                True, record.value,
+                True, value,
             )  # fmt: skip
-            room = not self._overflowed and self._has_room(len(fresh), len(record.value))
+            room = not self._overflowed and self._has_room(len(fresh), len(value))
             taken.arrivals.append(arrival if room else arrival._replace(handed=False))
             if room:
                 fresh.append(self._delivery(arrival, opened, redelivered=False))
@@ -214,9 +238,16 @@ class Receiver:
                 if entry["envelope_id"] is not None
             )
 
-    def _check_address(self, opened: OpenedEnvelope, headers: DeliveryHeaders) -> None:
+    def _open(self, record: Record, headers: DeliveryHeaders) -> OpenedEnvelope:
+        if record.value is None:
+            raise RejectedError(Reason.MALFORMED, "the record has no value")
+        opened = self._judge.open(record.value, at=headers.judged_at)
         if opened.id != headers.id:
             raise RejectedError(Reason.MALFORMED, "the header's id is not the envelope's")
+        self._check_address(opened, headers)
+        return opened
+
+    def _check_address(self, opened: OpenedEnvelope, headers: DeliveryHeaders) -> None:
         if self._agency in opened.statement.recipients:
             return
         directory = self._judge.directory
@@ -284,7 +315,7 @@ class Receiver:
     async def _wait_for_news(self, idle_seconds: float | None) -> bool:
         """Whether something was read within the time, counted from when all there was had been read."""
         if idle_seconds is not None:
-            await self.caught_up.wait()
+            await self.caught_up()
         try:
             async with asyncio.timeout(idle_seconds):
                 await self._news.wait()

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from itertools import islice
 from typing import NamedTuple
 
 from lienthong.client.store import Outgoing, Store
@@ -133,18 +134,29 @@ class Sender:
             self._queues[express].append(one)
             self._queued[express].set()
 
-    async def queue_pending(self) -> None:
-        """Queue what an earlier run left without a receipt; what is too old is signed anew."""
+    async def queue_pending(self, until: int, *, expired: bool) -> None:
+        """Queue what an earlier run left without a receipt.
+
+        Args:
+            until: number of the newest statement in the store when this run began.
+            expired: those that are too old to be sent as they are, and are signed anew; otherwise the others.
+        """
         loop = asyncio.get_running_loop()
-        for one in await loop.run_in_executor(self._thread, self._store.pending):
-            if self._clock() - one.handed_over_at < _RENEWAL_MS:
-                self.queue([one])
-                continue
-            statement = decode_statement(one.statement)._replace(created=self._clock())
-            data = encode_statement(statement)
-            new = one._replace(id=envelope_id(data), statement=data, handed_over_at=self._clock())
-            await loop.run_in_executor(self._thread, self._store.renew, one.id, new)
-            self.queue([new])
+        pending = await loop.run_in_executor(self._thread, self._store.pending, until)
+        self.queue([one for one in pending if self._is_expired(one) is expired])
+
+    def _is_expired(self, one: Outgoing) -> bool:
+        return self._clock() - one.handed_over_at >= _RENEWAL_MS
+
+    async def _renewed(self, one: Outgoing) -> Outgoing:
+        """The same said anew, in the store as well."""
+        now = self._clock()
+        data = encode_statement(decode_statement(one.statement)._replace(created=now))
+        new = one._replace(id=envelope_id(data), statement=data, handed_over_at=now)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.renew, one.id, new)
+        self._known.discard(one.id)
+        self._known.add(new.id)
+        return new
 
     def _count(self, one: Outgoing, sign: int) -> None:
         self._unsent += sign
@@ -186,11 +198,13 @@ class Sender:
             await asyncio.sleep(_COLLECT_SECONDS)
         batch: list[Outgoing] = []
         size = 0
-        for one in queue:
-            size += len(one.statement) + sum(map(len, one.contents))
-            if batch and (len(batch) >= _BATCH_STATEMENTS or size > _BATCH_BYTES):
+        for place, queued in enumerate(list(islice(queue, _BATCH_STATEMENTS))):
+            size += len(queued.statement) + sum(map(len, queued.contents))
+            if batch and size > _BATCH_BYTES:
                 break
-            batch.append(one)
+            if self._is_expired(queued):
+                queue[place] = await self._renewed(queued)
+            batch.append(queue[place])
         await publisher.append(self._seal(batch))
         for one in batch:
             queue.popleft()

@@ -46,6 +46,17 @@ class DirectoryReader:
         self._next = end
         return self.directory
 
+    async def catch_up(self) -> None:
+        """Read what the operator has added by now, for somebody who cannot wait for `follow`.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        async with self._bus.reader() as reader:
+            end = (await reader.ends([_PARTITION]))[_PARTITION]
+        async for records in self._bus.scan({_PARTITION: (self._next, end)}):
+            self._apply(records)
+
     async def follow(self, stopping: asyncio.Event) -> None:
         """Apply what the operator adds, until stopping; waits out a Kafka that does not answer."""
         while not stopping.is_set():

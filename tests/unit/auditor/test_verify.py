@@ -1,5 +1,8 @@
 """An audit of a clean history verifies it; of a damaged one it names what was done, where, and nothing else."""
 
+from hashlib import sha256
+from typing import Any
+
 import pytest
 
 from lienthong.auditor.options import Options
@@ -11,7 +14,7 @@ from lienthong.kernel.ledger import Delivery, Source, read_delivery, read_entry,
 from lienthong.kernel.statement import Kind, encode_statement, make_statement
 from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition, inbox, outbox
 from unit.auditor.audit_world import AGENCIES, BACKBONE, World, history
-from unit.kernel.world import TRUST, agency, key_named, record
+from unit.kernel.world import TRUST, agency, key_named, key_of, record
 
 OUT = Partition(outbox("H01"), 1)
 LANE = Partition(LEDGER, 1)
@@ -315,6 +318,55 @@ async def test_a_judgement_far_from_its_append_is_named() -> None:
     assert "judged 600 s away" in report.damage()[0].what or "judged 601 s away" in report.damage()[0].what
 
 
+async def test_a_judgement_by_an_old_directory_is_named() -> None:
+    """Intake may not go on with what it knew before a key was revoked."""
+    world = World()
+    world.now += 1_000
+    world.fact(
+        key_of("H01", key_named("H01"), version=2, revoked_from=world.now, revocation_known_from=world.now), seen=False
+    )
+    world.now += 599_000
+    world.send("H01", "H02")
+    world.intake()
+    assert (await world.audit()).clean
+
+    world.now += 10_000
+    world.send("H01", "H02")
+    world.intake()
+    report = await world.audit()
+
+    assert named(report) == [(LEDGER, 1, len(world.topics[LANE]) - 1)]
+    assert "out of date" in report.damage()[0].what
+
+
+async def test_a_judgement_by_a_fact_that_the_directory_lacks_is_named() -> None:
+    """A directory that was cut off shows in what intake knew."""
+    world = World()
+    world.now += 1_000
+    world.fact(agency("H09", connected_from=None))
+    world.send("H01", "H02")
+    world.intake()
+    del world.topics[Partition(DIRECTORY, 0)][-1:]
+
+    report = await world.audit()
+
+    assert "newer than all that the directory holds" in report.damage()[0].what
+    assert report.damage()[0].topic == LEDGER
+
+
+async def test_a_source_offset_far_beyond_is_named() -> None:
+    """What is remembered grows with it, so it is bounded, and nothing passes because of the bound."""
+    world = history()
+    position = position_of(world, "H01", 4)
+    generation = world.generations[OUT.topic]
+    header(world, LANE, position, "source", f"H01/{10**9}/{generation}".encode())
+
+    report = await world.audit()
+
+    assert (LEDGER, 1, position) in named(report)
+    assert any("far beyond" in one.what for one in report.damage())
+
+
 async def test_an_out_topic_made_anew_is_named_once_a_lane() -> None:
     """Its generation is not the one that the entries name."""
     world = history()
@@ -344,13 +396,25 @@ async def test_two_entries_of_one_record_with_different_contents_are_named() -> 
     assert named(report) == [(LEDGER, 1, len(world.topics[LANE]) - 1)]
 
 
-async def test_a_receipt_that_lies_is_named() -> None:
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"digest": bytes(32)}, "another digest for source offset 4"),
+        ({"envelope_id": None}, "another id for source offset 4"),
+        ({"reason": "expired"}, "expired instead of accepted for source offset 4"),
+        ({"judged_at": 5}, "another time of judgement for source offset 4"),
+        ({"source_offset": -1}, "there is no source offset -1"),
+        ({"source_offset": 99, "position": 66}, "source offset 99, which stood here"),
+        ({"position": 3}, "stood at 3, says lt.ledger"),
+    ],
+)
+async def test_a_receipt_that_lies_is_named(change: dict[str, Any], what: str) -> None:
     """The backbone's own key does not make a false statement true."""
     world = history()
     entry = read_entry(world.topics[LANE][position_of(world, "H01", 4)])
     line = {
         "envelope_id": entry.id,
-        "digest": bytes(32),
+        "digest": sha256(world.topics[OUT][4].value or b"").digest(),
         "source_offset": 4,
         "reason": "",
         "position": entry.position,
@@ -362,7 +426,7 @@ async def test_a_receipt_that_lies_is_named() -> None:
         thread=world.statement("H01").thread,
         created=world.now,
         kind=Kind.RECEIPT,
-        body={"lane": 1, "entries": [line]},
+        body={"lane": 1, "entries": [line | change]},
     )
     world.write(BACKBONE, 1, world.seal([statement])[0])
     world.intake()
@@ -370,8 +434,8 @@ async def test_a_receipt_that_lies_is_named() -> None:
 
     report = await world.audit()
 
-    assert named(report) == [(LEDGER, 1, len(world.topics[LANE]) - 1)]
-    assert "another digest for source offset 4" in report.damage()[0].what
+    assert [(one.topic, one.lane) for one in report.damage()] == [(LEDGER, 1)]
+    assert what in report.damage()[0].what
 
 
 async def test_an_acknowledgement_of_what_was_not_delivered_is_a_note() -> None:
@@ -423,6 +487,22 @@ async def test_foreign_records_in_an_inbox_are_named_and_readers_numbers_go_on()
     world.inject(IN, 9, Row(b"forged", ()))
 
     assert named(await world.audit()) == [(IN.topic, 1, 5), (IN.topic, 1, 9)]
+
+
+@pytest.mark.parametrize("since", [0, 30])
+@pytest.mark.parametrize("position", [b"-1", b"1", b"999999"])
+async def test_a_forged_position_hides_no_record(position: bytes, since: int) -> None:
+    """Neither before nor behind what is judged: the number says that the record belongs to it."""
+    world = history()
+    header(world, IN, 16, "position", position)
+    world.change(IN, 16)
+    times = [one.timestamp for one in world.topics[LANE]]
+    options = {"since": times[since], "until": times[-3]} if since else {}
+
+    report = await world.audit(**options)
+
+    assert len(named(report)) == 1
+    assert named(report)[0] in {(IN.topic, 1, 16), (LEDGER, 1, len(world.topics[LANE]))}
 
 
 # -- spans of time

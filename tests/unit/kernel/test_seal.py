@@ -187,6 +187,30 @@ def test_the_size_counts() -> None:
                 assert (wrong != size) == is_refused(ids[index], seal._replace(tree_size=wrong))
 
 
+def test_the_size_counts_after_the_root_is_known() -> None:
+    """A root that verified for one size is not believed for another with which the path would lead to it as well."""
+    (seal, *_), ids = seals_of(ids_of(4)), ids_of(4)
+    roots = VerifiedRoots()
+    roots.verify(ids[0], SENDER, seal, PUBLIC_KEYS)
+    smaller = seal._replace(tree_size=3)
+    check_limits(smaller)
+    assert Reason.BAD_SEAL is reason_of(roots.verify, ids[0], SENDER, smaller, PUBLIC_KEYS)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"origin": "other"}, {"purpose": Purpose.RECEIPT}, {"signed_at": NOW + 1}], ids=str
+)
+def test_every_signed_field_counts_after_the_root_is_known(changes: dict[str, Any]) -> None:
+    """A root that verified with what was signed is not believed with anything else, nor for another sender."""
+    (envelope_id,) = ids_of(1)
+    (seal,) = seals_of([envelope_id])
+    roots = VerifiedRoots()
+    roots.verify(envelope_id, SENDER, seal, PUBLIC_KEYS)
+    changed = seal._replace(**changes)
+    assert Reason.BAD_SEAL is reason_of(roots.verify, envelope_id, SENDER, changed, PUBLIC_KEYS)
+    assert Reason.BAD_SEAL is reason_of(roots.verify, envelope_id, "H37", seal, PUBLIC_KEYS)
+
+
 def test_an_inner_node_does_not_pass_for_a_leaf() -> None:
     """An inner node with the upper part of a path reaches the root, but only under a size that was not signed."""
     ids = ids_of(4)
@@ -320,7 +344,7 @@ def offered(draw: st.DrawFn) -> tuple[bytes, str, Seal]:
     batch = draw(st.sampled_from(SEALED))
     envelope_id, seal = draw(st.sampled_from(batch))
     other_id, other = draw(st.sampled_from(draw(st.sampled_from([batch, *SEALED]))))
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 11)):
         case 0:
             envelope_id = other_id
         case 1:
@@ -339,6 +363,17 @@ def offered(draw: st.DrawFn) -> tuple[bytes, str, Seal]:
             nodes = [seal.path[at : at + 32] for at in range(0, len(seal.path), 32)]
             seal = seal._replace(path=b"".join(draw(st.permutations(nodes))))
         case 7:
+            same = [
+                size
+                for size in range(1, 20)
+                if path_length(min(seal.leaf_index, size - 1), size) * 32 == len(seal.path)
+            ]
+            seal = seal._replace(tree_size=draw(st.sampled_from(same)))
+        case 8:
+            changes = {"origin": "other", "purpose": Purpose.RECEIPT, "signed_at": NOW + 1}
+            name = draw(st.sampled_from(sorted(changes)))
+            seal = seal._replace(**{name: changes[name]})
+        case 9:
             return envelope_id, draw(st.sampled_from([SENDER, "H37", ""])), seal
     return envelope_id, SENDER, seal
 
