@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,19 @@ class History:
     settings: Settings
     trust: Trust
     bus: Bus
+    _read: dict[Partition, list[Record]] = field(default_factory=dict)
 
     async def audit(self, copies: Mapping[str, str] | None = None) -> Report:
         """Verify, reading some topics' copies in their stead."""
         return await verify(CopiedSource(self.bus, copies or {}), self.trust)
 
     async def records(self, partition: Partition) -> list[Record]:
-        """Everything in a partition, its genesis included."""
-        source = BusSource(self.bus)
-        return [record async for _, some in source.read(await source.spans([partition])) for record in some]
+        """Everything in a partition of the backbone at rest, its genesis included."""
+        if partition not in self._read:
+            source = BusSource(self.bus)
+            spans = await source.spans([partition])
+            self._read[partition] = [record async for _, some in source.read(spans) for record in some]
+        return self._read[partition]
 
     async def copy(self, topic: str, lane: int, damage: Callable[[list[Row]], list[Row]]) -> str:
         """A copy of a topic with one lane of it damaged; returns its name."""

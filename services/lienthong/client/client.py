@@ -13,6 +13,7 @@ from lienthong.client.documents import Document, File, Progress, State
 from lienthong.client.receiving import Receiver
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Outgoing, Store, Summary
+from lienthong.client.turn import Turn
 from lienthong.kernel.bus import Bus, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -141,16 +142,18 @@ class Client:
             thread = ThreadPoolExecutor(1, thread_name_prefix=f"store-{agency}")
             loop = asyncio.get_running_loop()
             database = await loop.run_in_executor(thread, Store, store)
+            turn = Turn(store.with_name(f"{store.name}-turn"))
             try:
                 judge = Judge(directory, lanes)
                 sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
                 settler = Settler(agency, database, thread, clock, sender.queue)
-                receiver = Receiver(bus, agency, judge, follower, database, thread, clock, settler)
+                receiver = Receiver(bus, agency, judge, follower, database, thread, clock, settler, turn)
                 client = cls(agency, judge, sender, receiver, settler, database, thread, clock)
                 newest = await loop.run_in_executor(thread, database.newest)
                 async with client._running(follower, lanes, newest):
                     yield client
             finally:
+                turn.give_back()
                 await loop.run_in_executor(thread, database.close)
                 thread.shutdown(wait=False)
 
@@ -338,7 +341,8 @@ class Client:
 
         A document is settled when it is acknowledged, or when the next one is asked for, which
         acknowledges that it arrived (01). What was handed to the caller and not settled before a
-        crash comes again with `redelivered` set. Use one iteration at a time.
+        crash comes again with `redelivered` set. Use one iteration at a time. Of several processes of
+        an agency one receives; another takes over when that one closes its connection or dies.
 
         Args:
             idle_seconds: end when nothing came for so long; None: never end.

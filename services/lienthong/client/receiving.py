@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
 from lienthong.client.store import Answer, Arrival, ReceiptLine, Round, Store
+from lienthong.client.turn import Turn
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -29,6 +30,8 @@ _ROUND_RECORDS = 1_000
 _READY_BYTES = 33_554_432
 _READY_DOCUMENTS = 2_000
 _COMMIT_SECONDS = 1.0
+_TURN_SECONDS = 0.25
+"""How often it is looked whether another process of the agency still receives."""
 _TOLD_BY_DIRECTORY = frozenset({Reason.UNKNOWN_SENDER, Reason.UNKNOWN_KEY, Reason.UNKNOWN_RECIPIENT})
 """What a directory read further may say otherwise."""
 
@@ -41,6 +44,7 @@ class Receiver:
         directory: brings the judge's directory up to date.
         settler: takes what the caller says of documents.
         thread: the one thread that may touch the store.
+        turn: with it, of several processes of the agency one hands documents to its caller.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Receiver:
         thread: Executor,
         clock: Clock,
         settler: Settler,
+        turn: Turn,
     ) -> None:
         self._bus = bus
         self._agency = agency
@@ -62,6 +67,7 @@ class Receiver:
         self._thread = thread
         self._clock = clock
         self._settler = settler
+        self._turn = turn
         self._ready: deque[Delivery] = deque()
         self._ready_bytes = 0
         self._last_ready: dict[int, int] = {}
@@ -296,6 +302,8 @@ class Receiver:
 
     async def receive(self, idle_seconds: float | None) -> AsyncIterator[Delivery]:
         """Documents, each lane in sequence; see `Client.receive`."""
+        if not await self._is_our_turn(idle_seconds):
+            return
         while True:
             if self._failure is not None:
                 raise self._failure
@@ -311,6 +319,18 @@ class Receiver:
             yield delivery
             if not delivery.settled:
                 self._settler.settle(delivery, Status.ARRIVED, "")
+
+    async def _is_our_turn(self, idle_seconds: float | None) -> bool:
+        """Wait until no other process of the agency receives; whether that was in time."""
+        now = asyncio.get_running_loop().time
+        since = now()
+        while not self._turn.take():
+            if idle_seconds is not None and now() - since >= idle_seconds:
+                return False
+            if self._failure is not None:
+                raise self._failure
+            await asyncio.sleep(_TURN_SECONDS)
+        return True
 
     async def _wait_for_news(self, idle_seconds: float | None) -> bool:
         """Whether something was read within the time, counted from when all there was had been read."""

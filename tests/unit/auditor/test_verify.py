@@ -1,5 +1,6 @@
 """An audit of a clean history verifies it; of a damaged one it names what was done, where, and nothing else."""
 
+import random
 from hashlib import sha256
 from typing import Any
 
@@ -564,3 +565,20 @@ async def test_the_report_lists_a_hundred_and_counts_all() -> None:
     assert (len(shown["findings"]), shown["findings_count"], shown["clean"]) == (100, 150, False)
     assert shown["findings"][0]["offset"] == 1
     assert report.agencies == len(AGENCIES) + 1
+
+
+async def test_whatever_headers_say_the_audit_ends() -> None:
+    """Headers of any bytes on any record: damage at worst, never an error."""
+    plan = random.Random(1)
+    for _ in range(60):
+        world = history()
+        partition = plan.choice([OUT, LANE, IN, Partition(DIRECTORY, 0)])
+        offset = plan.randrange(1, len(world.topics[partition]))
+        strange = [b"", b"-1", b"0", b"9" * 30, b"\xff\xfe", b"1/2/3", b"H01/-1/x", b"-5/-5", bytes(32)]
+        headers = tuple((name, plan.choice(strange)) for name, _ in world.topics[partition][offset].headers)
+        world.topics[partition][offset] = world.topics[partition][offset]._replace(headers=headers)
+
+        report = await world.audit(later_ms=LATER_MS)
+
+        assert report.clean is (partition in {OUT, Partition(DIRECTORY, 0)})
+        assert report.verified <= report.entries

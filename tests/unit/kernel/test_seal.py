@@ -370,7 +370,7 @@ def offered(draw: st.DrawFn) -> tuple[bytes, str, Seal]:
             ]
             seal = seal._replace(tree_size=draw(st.sampled_from(same)))
         case 8:
-            changes = {"origin": "other", "purpose": Purpose.RECEIPT, "signed_at": NOW + 1}
+            changes: dict[str, Any] = {"origin": "other", "purpose": Purpose.RECEIPT, "signed_at": NOW + 1}
             name = draw(st.sampled_from(sorted(changes)))
             seal = seal._replace(**{name: changes[name]})
         case 9:
