@@ -229,8 +229,8 @@ async def test_a_clean_history_verifies(exchanged: History) -> None:
 
     assert report.damage() == []
     assert report.notes() == []
-    assert report.entries == report.verified > 6 * DOCUMENTS
-    assert sum(one.deliveries_verified for one in report.lanes) > 8 * DOCUMENTS
+    assert report.entries == report.verified > 3 * DOCUMENTS
+    assert sum(one.deliveries_verified for one in report.lanes) > 5 * DOCUMENTS
     assert sum(one.receipt_lines for one in report.lanes) > 3 * DOCUMENTS
     assert sum(one.acknowledged for one in report.lanes) == 5 * DOCUMENTS
     assert sum(one.rejected for one in report.lanes) == 2

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
+from lienthong.demo.stage import free_port
 from lienthong.directory.provisioning import provision
 from lienthong.embedded import EmbeddedKafka
 from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Publisher, Reader, Row
@@ -33,8 +34,8 @@ LANES = 3
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A Kafka of this file's own: one test kills it."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), heap_mib=512) as running:
+    """A Kafka of this file's own, for one test kills it; on a port that no other would choose meanwhile."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), port=free_port(), heap_mib=512) as running:
         yield running
 
 

@@ -9,8 +9,8 @@ from lienthong.client.documents import Document, File, Status, document_of
 from lienthong.client.store import Outgoing, Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
-from lienthong.kernel.limits import MAX_NAMED
-from lienthong.kernel.statement import Kind, Statement, encode_statement, make_statement
+from lienthong.kernel.limits import MAX_NAMED, MAX_REASON_CHARACTERS
+from lienthong.kernel.statement import REASONED_STATUS_CODES, Kind, Statement, encode_statement, make_statement
 
 __all__ = ["Delivery", "Settler"]
 
@@ -19,7 +19,6 @@ _SETTLE_SECONDS = 0.005
 _BUSY_SETTLE_SECONDS = 0.05
 """The same while more than a few are settled at a time."""
 _BUSY_DOCUMENTS = 10
-_MAX_REASON_CHARACTERS = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -101,10 +100,10 @@ class Settler:
 
     def settle(self, delivery: Delivery, status: Status, reason: str) -> None:
         """Note what is to be said of a document."""
-        if status in (Status.REFUSED, Status.CHANGE_REFUSED) and not reason:
+        if status.value in REASONED_STATUS_CODES and not reason:
             raise ValueError(f"status {status.value} needs a reason")
-        if len(reason) > _MAX_REASON_CHARACTERS:
-            raise ValueError(f"the reason has {len(reason)} characters, more than {_MAX_REASON_CHARACTERS}")
+        if len(reason) > MAX_REASON_CHARACTERS:
+            raise ValueError(f"the reason has {len(reason)} characters, more than {MAX_REASON_CHARACTERS}")
         delivery.settled = True
         self._settled.append((delivery, status, reason))
         self._settled_any.set()

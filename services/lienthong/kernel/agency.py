@@ -5,12 +5,14 @@ from typing import NewType
 
 from lienthong.kernel.limits import MAX_CODE_CHARACTERS
 
-__all__ = ["AgencyCode", "agency_code", "from_qcvn102"]
+__all__ = ["AgencyCode", "agency_code", "from_qcvn102", "to_qcvn102"]
 
 AgencyCode = NewType("AgencyCode", str)
 """Highest level first, groups of digits and capital letters with dots between: ``H37.DN.001``."""
 
 _CODE = re.compile(r"[A-Z0-9]+(\.[A-Z0-9]+)*")
+_QCVN102_TOP = re.compile(r"[A-Z][0-9]{2}")
+_QCVN102_DIGITS = (2, 2, 3)
 _QCVN102 = re.compile(r"[0-9]+(\.[0-9]+)*\.[A-Z][0-9]{2}")
 
 
@@ -40,3 +42,20 @@ def from_qcvn102(text: str) -> AgencyCode:
         raise ValueError(f"{text!r} is not a code in the form of QCVN 102, as in 000.00.00.G22")
     groups = [group for group in reversed(text.split(".")) if group.strip("0")]
     return agency_code(".".join(groups))
+
+
+def to_qcvn102(code: str) -> str:
+    """Code in the newer form to the older one: ``H53.13`` is ``000.00.13.H53``.
+
+    Raises:
+        ValueError: it has more than four groups, or groups that are not numbers of the older form's
+            length; the directory's table decides for those.
+    """
+    top, *below = agency_code(code).split(".")
+    padded = [*below, *["0"] * (len(_QCVN102_DIGITS) - len(below))]
+    if len(below) > len(_QCVN102_DIGITS) or not _QCVN102_TOP.fullmatch(top):
+        raise ValueError(f"{code} has no form of QCVN 102")
+    groups = [group.zfill(digits) for group, digits in zip(padded, _QCVN102_DIGITS, strict=True)]
+    if not all(group.isdigit() and len(group) == digits for group, digits in zip(groups, _QCVN102_DIGITS, strict=True)):
+        raise ValueError(f"{code} has no form of QCVN 102")
+    return ".".join([*reversed(groups), top])

@@ -6,10 +6,13 @@ __all__ = [
     "MAX_ATTACHMENTS",
     "MAX_CODE_CHARACTERS",
     "MAX_ENVELOPE_BYTES",
+    "MAX_FILE_NAME_CHARACTERS",
     "MAX_INLINE_BYTES",
     "MAX_NAMED",
     "MAX_PATH_HASHES",
+    "MAX_REASON_CHARACTERS",
     "MAX_RECIPIENTS",
+    "MAX_REFERENCES",
     "MAX_SIGNATURES",
     "MAX_STATEMENT_BYTES",
     "MAX_TREE_SIZE",
@@ -33,6 +36,12 @@ MAX_ATTACHMENTS = 50
 """Most attachments of one statement."""
 MAX_NAMED = 500
 """Most envelopes that one acknowledgement or receipt names."""
+MAX_REFERENCES = 50
+"""Most documents that one document refers to."""
+MAX_REASON_CHARACTERS = 500
+"""Longest reason of an acknowledgement."""
+MAX_FILE_NAME_CHARACTERS = 255
+"""Longest name of an attachment."""
 MAX_CODE_CHARACTERS = 35
 """Longest agency code (Decision 20/2020)."""
 ACCEPTANCE_WINDOW_MS = 7 * 24 * 3_600_000

@@ -7,11 +7,20 @@ from typing import Any, NamedTuple
 from lienthong.kernel import codec
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.lanes import EXPRESS_PRIORITY, is_express
-from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_NAMED, MAX_RECIPIENTS, MAX_STATEMENT_BYTES
+from lienthong.kernel.limits import (
+    MAX_ATTACHMENTS,
+    MAX_FILE_NAME_CHARACTERS,
+    MAX_NAMED,
+    MAX_REASON_CHARACTERS,
+    MAX_RECIPIENTS,
+    MAX_REFERENCES,
+    MAX_STATEMENT_BYTES,
+)
 from lienthong.kernel.randomness import random_bytes
 from lienthong.kernel.reasons import Reason
 
 __all__ = [
+    "REASONED_STATUS_CODES",
     "STATUS_CODES",
     "Attachment",
     "Kind",
@@ -42,6 +51,20 @@ _BRANCHES = {
 }
 _KINDS = {branch: kind for kind, branch in _BRANCHES.items()}
 
+_TEXT_LIMITS = (
+    ("subject", 500),
+    ("reason", 500),
+    ("document_type", 100),
+    ("promulgation_place", 50),
+    ("code_notation", 30),
+    ("code_number", 11),
+    ("promulgation_date", 10),
+    ("due_date", 10),
+)
+"""Most characters of a document's texts, as `schemas/document.avsc` says."""
+
+REASONED_STATUS_CODES = frozenset({"02", "16"})
+"""Status codes that need a reason: refusals."""
 STATUS_CODES = frozenset({"01", "02", "03", "04", "05", "06", "13", "15", "16"})
 """Status codes an acknowledgement may carry (QCVN 102)."""
 
@@ -148,6 +171,10 @@ def _check(statement: Statement) -> None:
         raise RejectedError(Reason.OVERSIZE, f"{len(statement.attachments)} attachments, more than {MAX_ATTACHMENTS}")
     if len(recipients) > 1 and len(set(recipients)) < len(recipients):
         raise RejectedError(Reason.MALFORMED, "a recipient is named twice")
+    for attachment in statement.attachments:
+        name = attachment.name
+        if not 1 <= len(name) <= MAX_FILE_NAME_CHARACTERS or "/" in name or "\\" in name or "\x00" in name:
+            raise RejectedError(Reason.MALFORMED, f"{name[:40]!r} is not the name of a file without folders")
     if not 0 <= statement.priority <= 4:  # noqa: PLR2004 - the scale of QCVN 102
         raise RejectedError(Reason.MALFORMED, f"priority {statement.priority} is not 0 to 4")
     _BODY_CHECKS[statement.kind](statement)
@@ -157,6 +184,11 @@ def _check_document(statement: Statement) -> None:
     body = statement.body
     if not statement.recipients:
         raise RejectedError(Reason.MALFORMED, "a document needs at least one recipient")
+    for field, most in _TEXT_LIMITS:
+        if len(body[field]) > most:
+            raise RejectedError(Reason.OVERSIZE, f"{field} has {len(body[field])} characters, more than {most}")
+    if len(body["refers_to"]) > MAX_REFERENCES:
+        raise RejectedError(Reason.OVERSIZE, f"{len(body['refers_to'])} references, more than {MAX_REFERENCES}")
     if not 0 <= body["business_type"] <= 3:  # noqa: PLR2004 - 0 new, 1 recall, 2 update, 3 replace
         raise RejectedError(Reason.MALFORMED, f"business_type {body['business_type']} is not 0 to 3")
     if not body["subject"]:
@@ -171,17 +203,28 @@ def _check_acknowledgement(statement: Statement) -> None:
     body = statement.body
     if len(statement.recipients) != 1:
         raise RejectedError(Reason.MALFORMED, "an acknowledgement has exactly one recipient: the documents' sender")
-    if not 1 <= len(body["documents"]) <= MAX_NAMED:
-        raise RejectedError(Reason.OVERSIZE, f"an acknowledgement names 1 to {MAX_NAMED} documents")
+    _check_named(body["documents"], "an acknowledgement")
+    if len(set(body["documents"])) < len(body["documents"]):
+        raise RejectedError(Reason.MALFORMED, "an acknowledgement names a document twice")
     if body["status"] not in STATUS_CODES:
         raise RejectedError(Reason.MALFORMED, f"status {body['status'][:8]!r} is not a status code")
+    if body["status"] in REASONED_STATUS_CODES and not body["reason"]:
+        raise RejectedError(Reason.MALFORMED, f"status {body['status']} needs a reason")
+    if len(body["reason"]) > MAX_REASON_CHARACTERS:
+        raise RejectedError(Reason.OVERSIZE, f"the reason has {len(body['reason'])} characters")
+
+
+def _check_named(named: list[Any], what: str) -> None:
+    if not named:
+        raise RejectedError(Reason.MALFORMED, f"{what} names nothing")
+    if len(named) > MAX_NAMED:
+        raise RejectedError(Reason.OVERSIZE, f"{what} names {len(named)}, more than {MAX_NAMED}")
 
 
 def _check_receipt(statement: Statement) -> None:
     if len(statement.recipients) != 1:
         raise RejectedError(Reason.MALFORMED, "a receipt has exactly one recipient")
-    if not 1 <= len(statement.body["entries"]) <= MAX_NAMED:
-        raise RejectedError(Reason.OVERSIZE, f"a receipt names 1 to {MAX_NAMED} envelopes")
+    _check_named(statement.body["entries"], "a receipt")
 
 
 def _check_directory_record(statement: Statement) -> None:

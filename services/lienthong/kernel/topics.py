@@ -79,6 +79,9 @@ def topic_settings(name: str, *, lanes: int, replication: int) -> TopicSettings:
     partitions = lanes
     if name == DIRECTORY:
         configuration["cleanup.policy"] = "compact"
+        # Old versions are what an auditor judges old verdicts by: nothing is compacted until the
+        # operator says from which age on nobody will ask.
+        configuration["min.compaction.lag.ms"] = "9223372036854775807"
         partitions = 1
     elif name == QUARANTINE:
         # It must hold whatever an out topic lets in, with the headers that say why.

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
+from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count, LedgerFold, ids_horizon_ms
 from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry
 from lienthong.kernel.topics import LEDGER, Partition
@@ -67,12 +68,18 @@ class LedgerFollower:
         reader = self._reader
         await reader.assign(dict.fromkeys(self._partitions, 0))
         begins = await reader.begins(self._partitions)
+        ends = await reader.ends(self._partitions)
         committed = await reader.committed(self._partitions)
         horizon = self._clock() - ids_horizon_ms()
         recent = await reader.offsets_at(dict.fromkeys(self._partitions, horizon))
         ranges = {}
         for partition in self._partitions:
-            position = max(committed.get(partition, 0), begins[partition])
+            position = committed.get(partition, begins[partition])
+            if not begins[partition] <= position <= ends[partition]:
+                raise InvariantError(
+                    f"{partition.topic} lane {partition.number} was read up to offset {position} but now goes from"
+                    f" {begins[partition]} to {ends[partition]}: it was truncated or made again"
+                )
             first = recent[partition]
             since = begins[partition] if first is None else max(first, begins[partition])
             self._folds[partition.number] = LedgerFold(complete=since == 0 or position == 0)

@@ -99,13 +99,15 @@ def statements(draw: st.DrawFn, kind: Kind) -> Statement:
         body["subject"] = draw(_TEXT.filter(bool))
         thread[0] = thread[0] & 0x7F | (0x80 if priority >= EXPRESS_PRIORITY else 0)
     elif kind is Kind.ACKNOWLEDGEMENT:
-        body["documents"] = draw(st.lists(_IDS, min_size=1, max_size=3))
+        body["documents"] = draw(st.lists(_IDS, min_size=1, max_size=3, unique=True))
+        body["reason"] = draw(_TEXT.filter(bool))
         body["status"] = draw(st.sampled_from(sorted(STATUS_CODES)))
     elif kind is Kind.RECEIPT:
         body["entries"] = draw(st.lists(values_of(NAMED["lienthong.ReceiptEntry"]), min_size=1, max_size=3))
     else:
         recipients = []
-    attachments = st.builds(Attachment, _TEXT, _TEXT, _LONGS, _IDS)
+    names = _TEXT.map(lambda name: f"công văn {name}".replace("\x00", "_"))
+    attachments = st.builds(Attachment, names, _TEXT, _LONGS, _IDS)
     return plain._replace(
         sender=draw(_TEXT),
         recipients=recipients,

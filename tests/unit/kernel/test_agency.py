@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong.kernel.agency import agency_code, from_qcvn102
+from lienthong.kernel.agency import agency_code, from_qcvn102, to_qcvn102
 from lienthong.kernel.limits import MAX_CODE_CHARACTERS
 from unit.kernel.world import quick
 
@@ -82,3 +82,16 @@ def test_every_older_code_gives_a_code(groups: list[str], last: str) -> None:
     assert code == agency_code(code)
     assert [last, *(group for group in reversed(groups) if int(group))] == code.split(".")
     assert MAX_CODE_CHARACTERS >= len(code)
+
+
+@pytest.mark.parametrize("old", ["000.00.00.G22", "000.00.13.H53", "000.12.31.H53", "007.12.31.H53"])
+def test_both_forms_of_a_code_lead_to_each_other(old: str) -> None:
+    """A numeric code goes from the older form to the newer one and back."""
+    assert old == to_qcvn102(from_qcvn102(old))
+
+
+@pytest.mark.parametrize("code", ["H37.DN.001", "G22.1.2.3.4", "LT", "H53.1234"])
+def test_a_code_that_the_older_form_cannot_say_is_refused(code: str) -> None:
+    """Letter groups, a fifth level and groups too long have no older form."""
+    with pytest.raises(ValueError, match="QCVN 102"):
+        to_qcvn102(code)

@@ -228,11 +228,16 @@ def test_no_record_dies_of_noise(record: str) -> None:
 
 def test_a_valid_statement_of_the_largest_size_is_read_at_once() -> None:
     """The largest statement decodes, one byte more is OVERSIZE and is not even looked at."""
-    room = MAX_STATEMENT_BYTES - len(statement_bytes(body=document_bytes(reason=octets(b"x" * 200_000)))) + 200_000
-    largest = statement_bytes(body=document_bytes(reason=octets(b"x" * room)))
+
+    def with_position(length: int) -> bytes:
+        signer = number(1) + text("TM.") + octets(b"x" * length) + text("Nguyễn Văn A")
+        return statement_bytes(body=document_bytes(signer=signer))
+
+    room = MAX_STATEMENT_BYTES - len(with_position(200_000)) + 200_000
+    largest = with_position(room)
     assert MAX_STATEMENT_BYTES == len(largest)
     before = time.perf_counter()
-    assert "x" * room == decode_statement(largest).body["reason"]
+    assert "x" * room == decode_statement(largest).body["signer"]["position"]
     assert LONGEST_SECONDS > time.perf_counter() - before
     assert Reason.OVERSIZE is reason_of(decode_statement, largest + b"\x00")
     assert Reason.OVERSIZE is reason_of(decode_statement, b"\xff" * (MAX_STATEMENT_BYTES + 1))

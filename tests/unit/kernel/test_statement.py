@@ -94,12 +94,58 @@ def test_a_new_statement_has_fresh_salt() -> None:
 
 def test_largest_statement() -> None:
     """A statement of 256 KiB is made, one byte more is not."""
-    room = MAX_STATEMENT_BYTES - len(encode_statement(document(body=document_body(reason="x" * 200_000)))) + 200_000
-    data = encode_statement(document(body=document_body(reason="x" * room)))
+
+    def with_position(length: int) -> Statement:
+        return document(body=document_body(signer={"competence": "", "position": "x" * length, "full_name": ""}))
+
+    room = MAX_STATEMENT_BYTES - len(encode_statement(with_position(200_000))) + 200_000
+    data = encode_statement(with_position(room))
     assert MAX_STATEMENT_BYTES == len(data)
     decode_statement(data)
     with pytest.raises(ValueError, match="more than 262144"):
-        encode_statement(document(body=document_body(reason="x" * (room + 1))))
+        encode_statement(with_position(room + 1))
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        ("subject", 500), ("reason", 500), ("document_type", 100), ("promulgation_place", 50),
+        ("code_notation", 30), ("code_number", 11), ("promulgation_date", 10), ("due_date", 10),
+    ],
+)  # fmt: skip
+def test_lengths_of_a_documents_texts(field: str, most: int) -> None:
+    """Each text of a document is as long as its schema says at most, in characters."""
+    decode_statement(encode_statement(document(body=document_body(**{field: "ộ" * most}))))
+    assert Reason.OVERSIZE is refused(document(body=document_body(**{field: "ộ" * (most + 1)})))
+
+
+def test_number_of_references() -> None:
+    """A document refers to 50 others at most."""
+    decode_statement(encode_statement(document(body=document_body(refers_to=IDS[:50]))))
+    assert Reason.OVERSIZE is refused(document(body=document_body(refers_to=IDS[:51])))
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a\\b", "a\x00b", "x" * 256])
+def test_names_of_files(name: str) -> None:
+    """An attachment's name has 1 to 255 characters and no folders."""
+    assert Reason.MALFORMED is refused(document(attachments=[Attachment(name, "text/plain", 0, bytes(32))]))
+
+
+@pytest.mark.parametrize("status", ["02", "16"])
+def test_refusals_have_a_reason(status: str) -> None:
+    """Who refuses says why, in 500 characters at most."""
+
+    def refusing(reason: str) -> Statement:
+        return acknowledgement(body={"documents": IDS[:1], "status": status, "reason": reason})
+
+    decode_statement(encode_statement(refusing("x" * 500)))
+    assert Reason.MALFORMED is refused(refusing(""))
+    assert Reason.OVERSIZE is refused(refusing("x" * 501))
+
+
+def test_an_acknowledgement_names_no_document_twice() -> None:
+    """A document named twice is refused."""
+    assert Reason.MALFORMED is refused(acknowledgement(body={"documents": IDS[:1] * 2, "status": "03", "reason": ""}))
 
 
 def test_number_of_recipients() -> None:
@@ -176,7 +222,7 @@ def test_number_of_documents_acknowledged() -> None:
     decode_statement(encode_statement(naming(1)))
     decode_statement(encode_statement(naming(MAX_NAMED)))
     assert Reason.OVERSIZE is refused(naming(MAX_NAMED + 1))
-    assert Reason.OVERSIZE is refused(naming(0))
+    assert Reason.MALFORMED is refused(naming(0))
 
 
 def test_number_of_receipt_entries() -> None:
@@ -188,14 +234,14 @@ def test_number_of_receipt_entries() -> None:
     decode_statement(encode_statement(naming(1)))
     decode_statement(encode_statement(naming(MAX_NAMED)))
     assert Reason.OVERSIZE is refused(naming(MAX_NAMED + 1))
-    assert Reason.OVERSIZE is refused(naming(0))
+    assert Reason.MALFORMED is refused(naming(0))
 
 
 @pytest.mark.parametrize("number", range(-1, 101))
 def test_status_codes(number: int) -> None:
     """An acknowledgement carries one of QCVN 102's status codes, written with two digits."""
     status = f"{number:02d}"
-    statement = acknowledgement(body={"documents": IDS[:1], "status": status, "reason": ""})
+    statement = acknowledgement(body={"documents": IDS[:1], "status": status, "reason": "vì"})
     if status in {"01", "02", "03", "04", "05", "06", "13", "15", "16"}:
         assert status in STATUS_CODES
         assert statement == decode_statement(encode_statement(statement))

@@ -32,7 +32,7 @@ COMMON = {
         (LEDGER, 7, {}),
         (inbox("H37"), 7, {}),
         (outbox("G22"), 7, {"compression.type": "uncompressed"}),
-        (DIRECTORY, 1, {"cleanup.policy": "compact"}),
+        (DIRECTORY, 1, {"cleanup.policy": "compact", "min.compaction.lag.ms": "9223372036854775807"}),
         (QUARANTINE, 7, {"max.message.bytes": "2097152"}),
     ],
 )
