@@ -1,10 +1,9 @@
 """Where an audit reads from: anything that can tell spans of partitions and read them. Kafka, as a rule."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
 from typing import Protocol
 
-from lienthong.kernel.bus import Bus, Reader
+from lienthong.kernel.bus import Bus
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.topics import Partition
 
@@ -52,7 +51,7 @@ class BusSource:
         """What each partition holds now."""
         if not partitions:
             return {}
-        async with self._asking(partitions) as reader:
+        async with self._bus.reader() as reader:
             # The end first: what is deleted in between makes the span shorter, never longer.
             ends = await reader.ends(partitions)
             begins = await reader.begins(partitions)
@@ -62,19 +61,8 @@ class BusSource:
         """First offset appended at or after a time, milliseconds since 1970 UTC; None if there is none."""
         if not partitions:
             return {}
-        async with self._asking(partitions) as reader:
-            return await reader.offsets_at(dict.fromkeys(partitions, moment))
-
-    @asynccontextmanager
-    async def _asking(self, partitions: Collection[Partition]) -> AsyncIterator[Reader]:
-        """A reader that asks and fetches nothing."""
         async with self._bus.reader() as reader:
-            # Assigned, all topics become known with one request; asked about unknown ones, the client
-            # waits a tenth of a second for each. Paused before anything is awaited, nothing is fetched.
-            await reader.assign(dict.fromkeys(partitions, 0))
-            for partition in partitions:
-                reader.pause(partition)
-            yield reader
+            return await reader.offsets_at(dict.fromkeys(partitions, moment))
 
     async def read(self, spans: Mapping[Partition, Span]) -> AsyncIterator[tuple[Partition, Sequence[Record]]]:
         """Records of these spans, each partition in order, in batches."""

@@ -1,6 +1,6 @@
 """Reads partitions that it is told to, from offsets that it is told; commits only when asked."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -31,6 +31,8 @@ class Reader:
         fetch_bytes: int,
     ) -> None:
         self._settings = settings
+        self._assigned: set[str] = set()
+        self._known: set[str] = set()
         self._consumer = AIOKafkaConsumer(
             **options,
             group_id=group,
@@ -64,7 +66,9 @@ class Reader:
 
     async def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read these partitions, each from its offset, and no others."""
+        self._assigned = {partition.topic for partition in positions}
         self._consumer.assign([TopicPartition(*partition) for partition in positions])
+        self._known = set(self._assigned)
         for partition, offset in positions.items():
             self._consumer.seek(TopicPartition(*partition), offset)
 
@@ -77,18 +81,29 @@ class Reader:
                 found[partition] = cast("int", offset)
         return found
 
-    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    async def _know(self, partitions: Iterable[Partition]) -> None:
+        """Fetch the metadata of all topics at once; aiokafka waits 100 ms for each leader it does not know."""
+        topics = {partition.topic for partition in partitions}
+        client = self._consumer._client  # noqa: SLF001 - there is no public way
+        if topics - self._known:
+            self._known |= topics
+            await self._reach(client.set_topics(self._known | self._assigned))
+
+    async def begins(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """First offset in the log of each partition."""
+        await self._know(partitions)
         answer = await self._reach(self._consumer.beginning_offsets([TopicPartition(*one) for one in partitions]))
         return {Partition(*partition): offset for partition, offset in answer.items()}
 
-    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    async def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Offset that the next record of each partition will get."""
+        await self._know(partitions)
         answer = await self._reach(self._consumer.end_offsets([TopicPartition(*one) for one in partitions]))
         return {Partition(*partition): offset for partition, offset in answer.items()}
 
     async def offsets_at(self, moments: Mapping[Partition, int]) -> dict[Partition, int | None]:
         """First offset of each partition appended at or after a time in milliseconds; None if there is none."""
+        await self._know(moments)
         answer = await self._reach(
             self._consumer.offsets_for_times({TopicPartition(*one): moment for one, moment in moments.items()})
         )
