@@ -188,7 +188,8 @@ def forged(
         [envelope_id(data)],
         key=key or backbone.key("G22"),
         **{  # type: ignore[arg-type]
-            "origin": backbone.trust.origin, "sender": "G22", "purpose": Purpose.EXCHANGE, "signed_at": now_ms(), **seal,
+            "origin": backbone.trust.origin, "sender": "G22", "purpose": Purpose.EXCHANGE, "signed_at": now_ms(),
+            **seal,
         },
     )  # fmt: skip
     return lane_of(statement.thread, LANES), encode_envelope(data, (), sealed[0])

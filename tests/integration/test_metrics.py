@@ -85,7 +85,10 @@ async def test_labels_come_from_closed_sets(backbone: Backbone) -> None:
 async def test_a_process_that_works_is_live_and_ready(backbone: Backbone) -> None:
     """`/live` and `/ready` answer 200, and nothing waits."""
     address = f"http://127.0.0.1:{backbone.services['all'].port}"
-    async with aiohttp.ClientSession() as http:
-        async with http.get(f"{address}/live") as live, http.get(f"{address}/ready") as ready:
-            assert (200, 200) == (live.status, ready.status)
-            assert {"ready": True, "waiting": {}} == await ready.json()
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{address}/live") as live,
+        http.get(f"{address}/ready") as ready,
+    ):
+        assert (200, 200) == (live.status, ready.status)
+        assert {"ready": True, "waiting": {}} == await ready.json()

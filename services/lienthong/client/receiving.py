@@ -196,6 +196,10 @@ class Receiver:
             cursors = await self._assign(reader, partitions)
         else:
             cursors = {**cursors, **taken.cursors}
+            if not all(arrival.handed for arrival in taken.arrivals):
+                # While a round waits for the directory, the caller may have found the store empty.
+                self._overflowed = True
+                self._spilled += 1
             for delivery in fresh:
                 self._make_ready(delivery)
         await self._tell()
