@@ -496,6 +496,17 @@ async def test_acknowledgements_of_many_documents_are_few_statements(backbone: B
     assert len(named) <= 30
 
 
+@pytest.mark.parametrize("name", ["", "../x", "C:\\x", "x\x00.pdf", "x" * 256])
+async def test_a_name_that_is_no_name_of_a_file_is_refused_at_once(backbone: Backbone, name: str) -> None:
+    """The backbone would reject it: nothing is stored."""
+    async with backbone.client(SENDER) as client:
+        before = await client.summary()
+        with pytest.raises(RejectedError) as refused:
+            await client.send(document(PAIRS["gap"]), File(name, b"x"))
+        assert before.documents == (await client.summary()).documents
+    assert Reason.MALFORMED == refused.value.reason
+
+
 async def test_an_error_of_the_caller_leaves_the_connection_as_it_is(backbone: Backbone) -> None:
     """Not wrapped in a group: `except RejectedError` around the connection works."""
     with pytest.raises(RejectedError) as caught:

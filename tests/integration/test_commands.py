@@ -3,13 +3,19 @@
 import asyncio
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from backbone import Backbone
+from lienthong import __version__
+from lienthong.cli.app import app
+from lienthong.client import Document, File
 from lienthong.kernel.keys import SigningKey
 
 
@@ -132,3 +138,155 @@ async def test_the_operator_works_by_commands(backbone: Backbone, tmp_path: Path
     refused = await lienthong(backbone, *send[:-1], "--again", "2")
     assert refused.code == 4
     assert "key_revoked" in refused.err
+
+
+HOSTILE = (
+    "..", ".", "...", "~root", "-rf", ".bashrc", "C:boot.ini", "tab\tnewline\n.pdf", "\x1b[31mđỏ\x1b[0m.txt",
+    "xoay\u202efdp.exe", "ế" * 255, "文" * 250 + ".docx", "x" * 255, "công văn.pdf", "công văn.pdf",
+)  # fmt: skip
+"""Names of files as a sender could make them up."""
+
+
+async def test_files_with_hostile_names_are_saved_inside_their_folder(backbone: Backbone, tmp_path: Path) -> None:
+    """Each under a harmless name of its own, byte for byte; nothing else is written, and nothing gets in its way."""
+    files = [File(name, os.urandom(100 + number)) for number, name in enumerate(HOSTILE)]
+    async with backbone.client("G22") as sender:
+        sent = await sender.send(Document(recipients=("H29",), subject=f"tên tệp {secrets.token_hex(4)}"), *files)
+        await sender.wait(sent, "accepted")
+    folder = tmp_path / "a" / "b" / "saved"
+    while not (folder / sent.hex()).exists():
+        said = await lienthong(backbone, "inbox", "--agency", "H29", "--save", str(folder), "--json")
+        assert (0, "") == (said.code, said.err)
+    (mine,) = [one for line in said.out.splitlines() if (one := json.loads(line))["id"] == sent.hex()]
+
+    assert [file.content for file in files] == [Path(path).read_bytes() for path in mine["saved"]]
+    assert {Path(path) for path in mine["saved"]} == set((folder / sent.hex()).iterdir())
+    assert [tmp_path / "a"] == list(tmp_path.iterdir())
+    assert list(HOSTILE) == [file["name"] for file in mine["files"]]
+    assert mine["saved"][-1].endswith("/15-công văn.pdf")
+    assert mine["saved"][11].endswith(".docx")
+
+
+async def test_what_a_sender_wrote_commands_no_terminal(backbone: Backbone) -> None:
+    """Escape sequences and marks that turn the reading direction are shown as what they are: nothing to read."""
+    async with backbone.client("G22") as sender:
+        document = Document(recipients=("H29",), subject=f"\x1b[2Jsạch\u202e {secrets.token_hex(4)}")
+        sent = await sender.send(document, File("\x1b]0;x\x07.pdf", b"x"))
+        await sender.wait(sent, "accepted")
+    said = ""
+    while sent.hex()[:16] not in said:
+        said += (await lienthong(backbone, "inbox", "--agency", "H29")).out
+    said += (await lienthong(backbone, "inbox", "--agency", "H29", "--list")).out
+    assert document.subject[4:8] in said
+    assert not set(said) & {"\x1b", "\x07", "\u202e"}
+
+
+async def test_with_json_nothing_else_stands_on_standard_output(backbone: Backbone) -> None:
+    """One value a line, whatever is asked; nothing at all when there is nothing to say."""
+    words = ("--from", "G09", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
+    handed = await lienthong(backbone, "send", *words, "--wait", "none", "--json")
+    assert (0, "") == (handed.code, handed.err)
+    assert "handed over" == handed.json()["state"]
+    identity = handed.json()["id"]
+    for ask in (
+        ("send", *words, "--json"),
+        ("status", identity[:10], "--json"),
+        ("inbox", "--agency", "H53", "--json"),
+        ("inbox", "--agency", "H53", "--json"),
+        ("inbox", "--agency", "H53", "--list", "--json"),
+    ):
+        said = await lienthong(backbone, *ask)
+        assert (0, "") == (said.code, said.err)
+        shown = [json.loads(line) for line in said.out.splitlines()]
+        assert all(isinstance(one, dict) for one in shown)
+    assert identity in {one["id"] for one in shown}
+    async with asyncio.timeout(30):
+        while (status := (await lienthong(backbone, "status", identity, "--json")).json())["state"] != "arrived":
+            await asyncio.sleep(0.2)
+    assert ("G09", {"H53": "01"}, "") == (status["agency"], status["recipients"], status["note"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--to", "h26", "--subject", "x"), "error: recipients: agency code 'h26' is not groups of A-Z and 0-9"),
+        (("--to", "H26", "--to", "H26", "--subject", "x"), "error: recipients: a recipient is named twice"),
+        (("--to", "H26", "--subject", ""), "error: subject: "),
+        (("--to", "H26", "--subject", "x", "--number", "123456789012"), "error: code_number: "),
+        (("--to", "H26", "--subject", "x", "--wait", "soon"), "error: --wait soon: choose none, accepted, arrived"),
+    ],
+)
+async def test_a_wrong_field_is_one_sentence(backbone: Backbone, words: tuple[str, ...], sentence: str) -> None:
+    """It names the field, and no page of a library's documentation."""
+    said = await lienthong(backbone, "send", "--from", "G22", *words, __file__)
+    assert (1, "", 1) == (said.code, said.out, len(said.err.splitlines()))
+    assert said.err.startswith(sentence)
+
+
+async def test_a_wrong_setting_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the variable's setting."""
+    monkeypatch.setenv("LIENTHONG_DRAIN_SECONDS", "soon")
+    said = await call(tmp_path, "127.0.0.1:1", "run", "intake")
+    assert (1, "") == (said.code, said.out)
+    assert said.err.startswith("error: drain_seconds: ")
+    assert 1 == len(said.err.splitlines())
+
+
+async def test_what_does_not_come_in_time_ends_with_three(backbone: Backbone) -> None:
+    """Nobody acknowledges: not lost, and the sentence says what it is not yet."""
+    words = ("--from", "G22", "--to", "H37", "--subject", f"chờ {secrets.token_hex(4)}", __file__)
+    said = await lienthong(backbone, "send", *words, "--wait", "acknowledged", "--timeout", "2", "--json")
+    assert (3, "") == (said.code, said.out)
+    assert "is not acknowledged after 2 s" in said.err
+
+
+async def test_without_kafka_status_tells_what_is_stored(backbone: Backbone) -> None:
+    """As of the last connection, and it says so; the sender of the document need not be named."""
+    words = ("--from", "G22", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
+    sent = (await lienthong(backbone, "send", *words, "--json")).json()
+    said = await call(backbone.settings.home, "127.0.0.1:1", "status", sent["id"], "--json")
+    assert said.code == 0, said
+    assert ("G22", sent["id"], "accepted", sent["position"]) == tuple(
+        said.json()[name] for name in ("agency", "id", "state", "position")
+    )
+    assert "127.0.0.1:1" in said.json()["note"]
+
+
+async def test_a_refusal_needs_its_reason(backbone: Backbone) -> None:
+    """Without one nothing is settled: the document comes again, and is refused with one."""
+    words = ("--from", "G22", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
+    sent = (await lienthong(backbone, "send", *words, "--json")).json()
+    while not any(dict(record.headers)["id"].hex() == sent["id"] for record in await backbone.read("lt.in.H53")):
+        await asyncio.sleep(0.1)
+    refuse = ("inbox", "--agency", "H53", "--status", "02", "--json")
+    without = await lienthong(backbone, *refuse)
+    assert (1, True) == (without.code, "status 02 needs a reason" in without.err)
+    came = await lienthong(backbone, *refuse, "--reason", "không thuộc thẩm quyền")
+    assert sent["id"] in {json.loads(line)["id"] for line in came.out.splitlines()}
+    async with backbone.client("G22") as sender:
+        progress = await sender.wait(bytes.fromhex(sent["id"]), "acknowledged")
+    assert {"H53": "02"} == progress.recipients
+
+
+def sub_commands() -> list[tuple[str, ...]]:
+    """The words of every command of a command."""
+    root: Any = typer.main.get_command(app)
+    return [
+        (name, below)
+        for name in root.list_commands(None)
+        for below in sorted(getattr(root.get_command(None, name), "commands", ()))
+    ]
+
+
+@pytest.mark.parametrize("words", sub_commands(), ids=" ".join)
+def test_every_sub_command_explains_itself(words: tuple[str, ...]) -> None:
+    """With its options."""
+    said = CliRunner().invoke(app, [*words, "--help"])
+    assert 0 == said.exit_code
+    assert "Usage" in said.output
+    assert "--help" in said.output
+
+
+async def test_the_version_is_told(tmp_path: Path) -> None:
+    """And nothing else."""
+    assert (0, f"{__version__}\n", "") == await call(tmp_path, "", "--version")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lienthong.cli.output import JsonOption, console, run, say_json, say_table, told
+from lienthong.cli.output import JsonOption, console, plain, run, say_json, say_table, told
 from lienthong.cli.people import client_settings
 from lienthong.client import Delivery, Status, connect
 from lienthong.client.store import Store
@@ -17,6 +17,7 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 _UNSAFE = re.compile(r"[^\w.\- ]+")
+_NAME_BYTES = 200
 
 
 @app.command()
@@ -82,9 +83,9 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
         f" [cyan]{delivery.id.hex()[:16]}[/cyan]",
         highlight=False,
     )
-    console.print(f"  {document.subject}", markup=False, highlight=False)
+    console.print(f"  {plain(document.subject)}", markup=False, highlight=False)
     for file in delivery.statement.attachments:
-        console.print(f"  - {file.name} ({file.size} bytes)", markup=False, highlight=False)
+        console.print(f"  - {plain(file.name)} ({file.size} bytes)", markup=False, highlight=False)
     for path in paths:
         console.print(f"  saved {path}", markup=False, highlight=False, soft_wrap=True)
 
@@ -95,7 +96,9 @@ def _save(delivery: Delivery, folder: Path) -> list[Path]:
     into.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, file in enumerate(delivery.files, 1):
-        name = _UNSAFE.sub("_", file.name).strip(". ")[-100:] or "file"
+        # Of a long name its end, with the kind of file; a letter may take three bytes, a name on disk has 255.
+        harmless = _UNSAFE.sub("_", file.name).strip(". ").encode()[-_NAME_BYTES:].decode(errors="ignore")
+        name = harmless or "file"
         path = into / f"{number:02d}-{name}"
         path.write_bytes(file.content)
         paths.append(path)

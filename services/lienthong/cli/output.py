@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,18 +10,20 @@ from enum import IntEnum
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lienthong.kernel.errors import InvariantError, LienthongError, RejectedError, UnavailableError
 
-__all__ = ["Exit", "JsonOption", "console", "run", "say_json", "say_table", "told"]
+__all__ = ["Exit", "JsonOption", "console", "plain", "run", "say_json", "say_table", "told"]
 
 _Result = TypeVar("_Result")
 
 console = Console(log_path=False)
 _errors = Console(stderr=True)
+_COMMANDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Exit(IntEnum):
@@ -82,8 +85,21 @@ def _fail(error: BaseException) -> None:
         raise error
     codes = {UnavailableError: Exit.UNAVAILABLE, RejectedError: Exit.REJECTED, InvariantError: Exit.INVARIANT}
     code = next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.FAILED)
-    _errors.print(f"[red]error:[/red] {escape(str(error))}", markup=True, highlight=False, soft_wrap=True)
+    _errors.print(f"[red]error:[/red] {escape(plain(_sentence(error)))}", markup=True, highlight=False, soft_wrap=True)
     raise typer.Exit(code) from error
+
+
+def _sentence(error: BaseException) -> str:
+    """What an error says; pydantic's pages become the first thing that is wrong, and where."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+    return str(error)
+
+
+def plain(text: str) -> str:
+    """Somebody else's text without the characters that would command a terminal or turn its reading direction."""
+    return _COMMANDING.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def say_json(value: object) -> None:
@@ -98,5 +114,5 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else escape(plain(str(cell))) for cell in row))
     console.print(table)

@@ -24,7 +24,14 @@ from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
 from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import Kind, Statement, attachment_of, encode_statement, make_statement
+from lienthong.kernel.statement import (
+    Kind,
+    Statement,
+    attachment_of,
+    check_statement,
+    encode_statement,
+    make_statement,
+)
 from lienthong.kernel.topics import LEDGER, inbox, outbox
 from lienthong.kernel.trust import Trust
 from lienthong.runtime.settings import Settings
@@ -268,6 +275,7 @@ class Client:
             body=document.to_body(),
             attachments=attachments,
         )
+        check_statement(statement)
         try:
             data = encode_statement(statement)
         except ValueError as error:

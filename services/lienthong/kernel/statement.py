@@ -26,6 +26,7 @@ __all__ = [
     "Kind",
     "Statement",
     "attachment_of",
+    "check_statement",
     "decode_statement",
     "encode_statement",
     "make_statement",
@@ -159,11 +160,16 @@ def decode_statement(data: bytes) -> Statement:
     if len(data) > MAX_STATEMENT_BYTES:
         raise RejectedError(Reason.OVERSIZE, f"the statement has {len(data)} bytes, more than {MAX_STATEMENT_BYTES}")
     statement: Statement = _decode(data)
-    _check(statement)
+    check_statement(statement)
     return statement
 
 
-def _check(statement: Statement) -> None:
+def check_statement(statement: Statement) -> None:
+    """Hold a statement to the protocol's rules that need nothing but the statement.
+
+    Raises:
+        RejectedError: MALFORMED or OVERSIZE or WRONG_LANE, naming the field.
+    """
     recipients = statement.recipients
     if len(recipients) > MAX_RECIPIENTS:
         raise RejectedError(Reason.OVERSIZE, f"{len(recipients)} recipients, more than {MAX_RECIPIENTS}")

@@ -1,0 +1,289 @@
+"""The directory by its commands, on a backbone whose services run meanwhile."""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from backbone import LANES, ORIGIN, Backbone
+from lienthong.client import Client, Document, RejectedError
+from lienthong.directory.records import key_of, sign_records
+from lienthong.kernel.bus import Row
+from lienthong.kernel.clock import now_ms
+from lienthong.kernel.envelope import encode_envelope, envelope_id
+from lienthong.kernel.keys import SigningKey
+from lienthong.kernel.lanes import lane_of, new_thread
+from lienthong.kernel.reasons import Reason
+from lienthong.kernel.seal import Purpose, seal_batch
+from lienthong.kernel.statement import Kind, encode_statement, make_statement
+from lienthong.kernel.topics import DIRECTORY, Partition, inbox, outbox
+
+HEADER = "code,code_qcvn102,name,parent,connected"
+
+
+class Said(NamedTuple):
+    """What a command answered."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+async def directory(backbone: Backbone, *words: str) -> Said:
+    """Run ``lienthong directory …``."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lienthong", "directory", *words,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            "COLUMNS": "200",
+            "LIENTHONG_HOME": str(backbone.settings.home),
+            "LIENTHONG_BOOTSTRAP": backbone.settings.bootstrap,
+        },
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return Said(process.returncode, out.decode(), err.decode())
+
+
+async def done(backbone: Backbone, *words: str) -> str:
+    """Run a command that works; what it printed."""
+    said = await directory(backbone, *words)
+    assert (0, "") == (said.code, said.err)
+    return said.out
+
+
+async def shown(backbone: Backbone, *words: str) -> list[dict[str, Any]]:
+    """What ``show --json`` prints."""
+    found: list[dict[str, Any]] = json.loads(await done(backbone, "show", *words, "--json"))
+    return found
+
+
+async def agency(backbone: Backbone, code: str) -> str:
+    """Connect a new agency with a key made here; the key's id."""
+    await done(backbone, "add-agency", code, "--name", f"Cơ quan {code}", "--connected")
+    await done(backbone, "add-key", code)
+    return backbone.key(code).key_id.hex()
+
+
+def document(recipient: str) -> Document:
+    """A document that no other test sends."""
+    return Document(recipients=(recipient,), subject=f"V/v {secrets.token_hex(8)}")
+
+
+async def receive(client: Client, wanted: bytes) -> None:
+    """Receive until a document comes."""
+    async with asyncio.timeout(30):
+        async for delivery in client.receive():
+            await delivery.acknowledge()
+            if delivery.id == wanted:
+                return
+
+
+# -- lists
+
+
+async def test_a_list_is_imported_shown_and_changed(backbone: Backbone, tmp_path: Path) -> None:
+    """Once: the same list again changes nothing; connected agencies get topics, and keys if that is asked for."""
+    path = tmp_path / "agencies.csv"
+    lines = [HEADER, "K10,000.00.00.K10,Bộ Mười,,yes", "K10.01,,Cục Một,K10,no", ",000.00.01.K11,Sở Một,K10,no"]
+    path.write_text("\n".join(lines), "utf-8")
+    first = json.loads(await done(backbone, "import", str(path), "--make-keys", "--json"))
+    again = json.loads(await done(backbone, "import", str(path), "--make-keys", "--json"))
+    assert [{"listed": 3, "changed": 3, "keys_made": 1}, {"listed": 3, "changed": 0, "keys_made": 0}] == [first, again]
+
+    (ministry,) = await shown(backbone, "K10")
+    assert ("K10", "000.00.00.K10", "Bộ Mười", None, 1) == (
+        ministry["code"], ministry["code_qcvn102"], ministry["name"], ministry["parent"], ministry["version"],
+    )  # fmt: skip
+    assert [backbone.key("K10").public_key.hex()] == [key["public_key"] for key in ministry["keys"]]
+    (below,) = await shown(backbone, "K11.01")
+    assert ("K10", None, []) == (below["parent"], below["connected_from"], below["keys"])
+    async with backbone.bus() as bus:
+        topics = [outbox("K10"), inbox("K10")]
+        assert dict.fromkeys(topics, LANES) == await bus.partition_counts([*topics, outbox("K10.01")])
+
+    path.write_text(f"{HEADER}\nK10,000.00.00.K10,Bộ Mười Một,,yes\n", "utf-8")
+    assert "1 new or changed" in await done(backbone, "import", str(path))
+    (renamed,) = await shown(backbone, "K10")
+    assert (2, "Bộ Mười Một", ministry["keys"]) == (renamed["version"], renamed["name"], renamed["keys"])
+    assert "Bộ Mười Một" in await done(backbone, "show")
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("k12,,Bộ,,yes", "line 3: column code: agency code 'k12' is not groups"),
+        ("K12,,,,yes", "line 3: column name: it has 0 characters"),
+        ("K12,,Bộ,K-1,yes", "line 3: column parent: agency code 'K-1'"),
+        ("K12,,Bộ,,y", "line 3: column connected: 'y' is neither yes nor no"),
+    ],
+)
+async def test_a_wrong_list_is_not_imported(backbone: Backbone, tmp_path: Path, line: str, wrong: str) -> None:
+    """File, line and column are named, and not even the right lines are taken."""
+    path = tmp_path / "agencies.csv"
+    path.write_text(f"{HEADER}\nK13,,Bộ Mười Ba,,yes\n{line}\n", "utf-8")
+    said = await directory(backbone, "import", str(path))
+    assert (1, "") == (said.code, said.out)
+    assert said.err.startswith(f"error: {path} {wrong}")
+    assert (1, "error: agency K13 is not in the directory\n") == (await directory(backbone, "show", "K13"))[::2]
+
+
+async def test_everything_is_shown_as_json(backbone: Backbone) -> None:
+    """Agencies with their keys, the backbone's own among them."""
+    found = {one["code"]: one for one in await shown(backbone)}
+    assert {"LT", "G22", "G09", "H26", "H29", "H37", "H37.DN.001", "H53"} <= found.keys()
+    assert ["receipt"] == [key["purpose"] for key in found["LT"]["keys"]]
+    assert [backbone.key("G22").key_id.hex()] == [key["id"] for key in found["G22"]["keys"]]
+
+
+# -- what is refused
+
+
+async def test_making_it_again_changes_nothing(backbone: Backbone) -> None:
+    """`init` is safe to repeat; another name or number of lanes is refused."""
+    said = json.loads(await done(backbone, "init", "--origin", ORIGIN, "--json"))
+    assert {"origin": ORIGIN, "home": str(backbone.settings.home), "topics_created": []} == said
+    (own,) = await shown(backbone, "LT")
+    assert 1 == len(own["keys"])
+
+    other = await directory(backbone, "init", "--origin", "elsewhere")
+    assert (1, True) == (other.code, "names another backbone" in other.err)
+    lanes = await directory(backbone, "init", "--origin", ORIGIN, "--lanes", "4")
+    assert (1, f"error: the backbone has {LANES} lanes; their number cannot be changed to 4\n") == (
+        lanes.code, lanes.err,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("add-agency", "k14", "--name", "x"), 1, "agency code 'k14' is not groups"),
+        (("add-agency", "K14.1", "--name", "x", "--parent", "K14"), 1, "its parent K14 is neither listed nor"),
+        (("add-key", "K99"), 1, "agency K99 is not in the directory: add it first"),
+        (("add-key", "H26", "--public-key", "zz"), 1, "--public-key: not hex"),
+        (("add-key", "H26", "--public-key", "ab" * 31), 1, "--public-key: 31 bytes, an Ed25519 public key has 32"),
+        (("add-key", "H26"), 1, "is in the directory already"),
+        (("revoke-key", "zz"), 1, "0 keys in the directory begin with zz"),
+        (("revoke-key", ""), 1, "name exactly one"),
+        (("import", "nowhere.csv"), 1, "cannot read nowhere.csv"),
+    ],
+)
+async def test_wrong_orders_are_refused(backbone: Backbone, words: tuple[str, ...], code: int, sentence: str) -> None:
+    """With one sentence, and nothing is recorded."""
+    before = await backbone.read(DIRECTORY)
+    said = await directory(backbone, *words)
+    assert (code, "") == (said.code, said.out)
+    assert sentence in said.err
+    assert 1 == len(said.err.splitlines())
+    assert len(before) == len(await backbone.read(DIRECTORY))
+
+
+# -- what services and agencies make of it
+
+
+async def test_a_new_agency_sends_and_receives_at_once(backbone: Backbone) -> None:
+    """No service is started again, nor the client of who is connected already."""
+    async with backbone.client("G22") as old:
+        await agency(backbone, "K20")
+        async with backbone.client("K20") as new:
+            there = await new.send(document("G22"))
+            await receive(old, there)
+            back = await old.send(document("K20"))
+            await receive(new, back)
+            assert {"G22": "03"} == (await new.wait(there, "acknowledged")).recipients
+            assert {"K20": "03"} == (await old.wait(back, "acknowledged")).recipients
+
+
+async def test_after_a_revocation_new_documents_are_rejected_and_old_ones_stay(backbone: Backbone) -> None:
+    """What was accepted before is still believed by who reads it later; the agency goes on with a new key."""
+    key_id = await agency(backbone, "K21")
+    async with backbone.client("K21") as client:
+        before = await client.send(document("H53"))
+        await client.wait(before, "accepted")
+        assert key_id in await done(backbone, "revoke-key", key_id[:10])
+        await asyncio.sleep(0.5)
+        after = await client.send(document("H53"))
+        with pytest.raises(RejectedError) as rejected:
+            await client.wait(after, "accepted")
+        assert Reason.KEY_REVOKED == rejected.value.reason
+    async with backbone.client("H53") as recipient:
+        await receive(recipient, before)
+        assert 0 == recipient.refused
+
+    with pytest.raises(RejectedError) as refused:
+        async with backbone.client("K21"):
+            pass
+    assert Reason.KEY_REVOKED == refused.value.reason
+    again = await directory(backbone, "revoke-key", key_id)
+    assert (4, True) == (again.code, "key_revoked" in again.err)
+    (revoked,) = (await shown(backbone, "K21"))[0]["keys"]
+    assert (2, key_id) == (revoked["version"], revoked["id"])
+    assert revoked["revoked_from"] <= revoked["revocation_known_from"]
+
+    (backbone.settings.home / "agencies" / "K21" / "signing.pem").unlink()
+    await done(backbone, "add-key", "K21")
+    async with backbone.client("K21") as client:
+        await client.wait(await client.send(document("H53")), "accepted")
+
+
+async def test_a_key_made_elsewhere_is_made_known_by_its_public_half(backbone: Backbone) -> None:
+    """The private one never leaves the agency; a revocation may name an earlier time."""
+    await done(backbone, "add-agency", "K22", "--name", "Cơ quan K22", "--connected")
+    key = SigningKey.generate()
+    await done(backbone, "add-key", "K22", "--public-key", key.public_key.hex())
+    store = backbone.settings.home / "k22.sqlite"
+    async with Client.open("K22", key, backbone.trust, backbone.settings.kafka(), store) as client:
+        await client.wait(await client.send(document("H53")), "accepted")
+    await done(backbone, "revoke-key", key.key_id.hex(), "--since", "2026-01-02T03:04:05")
+    (revoked,) = (await shown(backbone, "K22"))[0]["keys"]
+    assert 1_767_323_045_000 == revoked["revoked_from"]
+
+
+async def test_records_that_the_operator_did_not_sign_are_left_out(own_backbone: Backbone) -> None:
+    """By commands and by services: garbage stops nobody, and a key that somebody else records is worth nothing."""
+    backbone = own_backbone
+    await backbone.start("all")
+    stranger, forged = SigningKey.generate(), SigningKey.generate()
+    facts = [key_of("H26", forged.public_key, Purpose.EXCHANGE, now_ms())]
+    rows = [
+        *(row._replace(key=b"forged") for row in sign_records(facts, stranger, ORIGIN, now_ms())),
+        Row(b"garbage", key=b"garbage"),
+        Row(None, key=b"nothing"),
+    ]
+    async with backbone.bus() as bus, bus.publisher() as publisher:
+        await publisher.append({Partition(DIRECTORY, 0): rows})
+    await asyncio.sleep(0.5)
+
+    said = await directory(backbone, "show", "H26", "--json")
+    assert (0, 3) == (said.code, said.err.count("is not believed"))
+    (found,) = json.loads(said.out)
+    assert forged.key_id.hex() not in {key["id"] for key in found["keys"]}
+    thread = new_thread(express=False)
+    data = encode_statement(
+        make_statement(
+            sender="H26", recipients=["H53"], thread=thread, created=now_ms(), kind=Kind.DOCUMENT,
+            body=document("H53").to_body(),
+        )
+    )  # fmt: skip
+    seal = seal_batch(
+        [envelope_id(data)], key=forged, origin=ORIGIN, sender="H26", purpose=Purpose.EXCHANGE, signed_at=now_ms()
+    )[0]
+    async with backbone.bus() as bus, bus.publisher() as publisher:
+        partition = Partition(outbox("H26"), lane_of(thread, LANES))
+        await publisher.append({partition: [Row(encode_envelope(data, (), seal))]})
+    async with asyncio.timeout(30):
+        while not (reasons := [entry.reason for _, entry in await backbone.ledger() if entry.id == envelope_id(data)]):
+            await asyncio.sleep(0.1)
+    assert [Reason.UNKNOWN_KEY] == reasons
+
+    # What comes after them is heard all the same.
+    for words in (("add-agency", "K23", "--name", "Cơ quan K23", "--connected"), ("add-key", "K23")):
+        assert 0 == (await directory(backbone, *words)).code
+    async with backbone.client("K23") as client:
+        await client.wait(await client.send(document("H26")), "accepted")
