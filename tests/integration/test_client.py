@@ -428,6 +428,8 @@ async def test_of_two_readers_of_one_agency_one_takes_over_from_the_other(backbo
     """One receives, every document once; when it dies the other does, and nothing is lost or repeated."""
     agency, half = PAIRS["two readers"], 100
     journals = [tmp_path / "one", tmp_path / "two"]
+    for journal in journals:
+        journal.touch()
     script = str(Path(agency_process.__file__))
     readers = [await start(backbone, script, "receive", agency, str(journal)) for journal in journals]
 

@@ -25,7 +25,10 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 Bootstrap = Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")]
-Replication = Annotated[int, typer.Option(help="Copies of each partition; 3 where there are three brokers.")]
+Replication = Annotated[
+    int | None,
+    typer.Option(min=1, help="Copies of each partition; 3 where there are three brokers. Default: as the ledger."),
+]
 
 
 def _settings(bootstrap: str | None) -> Settings:
@@ -47,7 +50,7 @@ def init(
     lanes: Annotated[
         int | None, typer.Option(min=2, max=64, help="Number of lanes, fixed for ever; lane 0 is express. Default 2.")
     ] = None,
-    replication: Replication = 1,
+    replication: Replication = None,
     bootstrap: Bootstrap = None,
     json: JsonOption = False,
 ) -> None:
@@ -84,7 +87,7 @@ def import_(
     make_keys: Annotated[
         bool, typer.Option("--make-keys", help="Also make a signing key here for each connected agency that has none.")
     ] = False,
-    replication: Replication = 1,
+    replication: Replication = None,
     bootstrap: Bootstrap = None,
     json: JsonOption = False,
 ) -> None:
@@ -183,7 +186,7 @@ def add_agency(
     parent: Annotated[str | None, typer.Option(help="Code of the agency above it.")] = None,
     code_qcvn102: Annotated[str, typer.Option(help="Code in the form of QCVN 102.")] = "",
     connected: Annotated[bool, typer.Option("--connected", help="It gets topics of its own.")] = False,
-    replication: Replication = 1,
+    replication: Replication = None,
     bootstrap: Bootstrap = None,
 ) -> None:
     """Add one agency, or change it."""

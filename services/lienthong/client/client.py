@@ -137,6 +137,8 @@ class Client:
             follower = DirectoryReader(bus, trust)
             directory = await follower.load()
             lanes = await bus.lanes(LEDGER)
+            if not lanes:
+                raise UnavailableError(f"Kafka at {kafka.bootstrap} shows no ledger to {agency}: ask the operator")
             topics = await bus.partition_counts([outbox(agency), inbox(agency)])
             if directory.route(agency, clock(), directory.known_at) != agency or len(topics) < 2:  # noqa: PLR2004
                 raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")

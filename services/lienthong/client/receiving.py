@@ -361,6 +361,10 @@ class Receiver:
                 continue
             try:
                 opened = self._judge.open(arrival.value, at=arrival.judged_at)
-            except RejectedError as error:  # it verified when it was stored: the store was changed
-                raise InvariantError(f"document {arrival.id.hex()} in the store does not verify: {error}") from error
+            except RejectedError as error:
+                # It verified when it was stored: a key has been revoked since, from before that time on.
+                self.refused += 1
+                self._last_ready[arrival.lane] = arrival.sequence
+                _log.warning("document %s in the store is not believed any more: %s", arrival.id.hex(), error)
+                continue
             self._make_ready(self._delivery(arrival, opened, redelivered=arrival.handed))

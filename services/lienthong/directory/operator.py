@@ -67,8 +67,12 @@ class Operator:
                 operator.directory = await DirectoryReader(bus, trust).load()
             yield operator
 
-    async def provision(self, *, lanes: int | None = None, replication: int = 1) -> list[str]:
+    async def provision(self, *, lanes: int | None = None, replication: int | None = None) -> list[str]:
         """Create the topics that are missing; the number of lanes is fixed by the first time.
+
+        Args:
+            lanes: number of lanes; what the backbone has, or 2.
+            replication: copies of each partition; as many as the ledger has, or 1.
 
         Raises:
             ValueError: another number of lanes is asked for than the backbone has.
@@ -79,11 +83,11 @@ class Operator:
         return await provision(
             self._bus,
             lanes=existing or lanes or 2,
-            replication=replication,
+            replication=replication or await self._bus.replication(LEDGER) or 1,
             connected=self.directory.connected(),
         )
 
-    async def add_agencies(self, listed: Sequence[ListedAgency], *, replication: int = 1) -> list[Agency]:
+    async def add_agencies(self, listed: Sequence[ListedAgency], *, replication: int | None = None) -> list[Agency]:
         """Add or change agencies, and create the topics of those that are connected.
 
         Topics come first: whoever reads of an agency in the directory finds them there.
@@ -94,7 +98,8 @@ class Operator:
         changed = agencies_of(listed, self.directory, self._clock())
         lanes = await self._bus.lanes(LEDGER)
         connected = [*self.directory.connected(), *(one.code for one in changed if one.connected_from is not None)]
-        await provision(self._bus, lanes=lanes or 2, replication=replication, connected=dict.fromkeys(connected))
+        copies = replication or await self._bus.replication(LEDGER) or 1
+        await provision(self._bus, lanes=lanes or 2, replication=copies, connected=dict.fromkeys(connected))
         await self._record(changed)
         return changed
 

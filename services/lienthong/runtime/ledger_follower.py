@@ -1,7 +1,7 @@
 """Reads lanes of the ledger in order and says of each entry whether it counts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -70,16 +70,18 @@ class LedgerFollower:
         begins = await reader.begins(self._partitions)
         ends = await reader.ends(self._partitions)
         committed = await reader.committed(self._partitions)
-        horizon = self._clock() - ids_horizon_ms()
-        recent = await reader.offsets_at(dict.fromkeys(self._partitions, horizon))
-        ranges = {}
-        for partition in self._partitions:
-            position = committed.get(partition, begins[partition])
+        starts = {one: committed.get(one, begins[one]) for one in self._partitions}
+        for partition, position in starts.items():
             if not begins[partition] <= position <= ends[partition]:
                 raise InvariantError(
                     f"{partition.topic} lane {partition.number} was read up to offset {position} but now goes from"
                     f" {begins[partition]} to {ends[partition]}: it was truncated or made again"
                 )
+        recent = await reader.offsets_at(
+            {one: moment - ids_horizon_ms() for one, moment in (await self._moments(starts)).items()}
+        )
+        ranges = {}
+        for partition, position in starts.items():
             first = recent[partition]
             since = begins[partition] if first is None else max(first, begins[partition])
             self._folds[partition.number] = LedgerFold(complete=since == 0 or position == 0)
@@ -90,6 +92,17 @@ class LedgerFollower:
                 if not is_genesis(record):
                     self._folds[record.partition].take(read_entry(record))
         await reader.assign(self.positions)
+
+    async def _moments(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
+        """When the last entry before each position was appended; now, where there is none.
+
+        What counts is how long before that an id can have been accepted, however long we were off.
+        """
+        moments = dict.fromkeys(starts, self._clock())
+        async for records in self._bus.scan({one: (max(0, start - 1), start) for one, start in starts.items()}):
+            for record in records:
+                moments[Partition(record.topic, record.partition)] = record.timestamp
+        return moments
 
     async def take(self, timeout_seconds: float, max_records: int) -> list[Taken]:
         """The next entries of all lanes, each lane in order.

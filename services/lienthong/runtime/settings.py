@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=home)
     """Folder for keys, the trust anchor, agencies' stores and the embedded Kafka."""
     bootstrap: str = ""
-    """Kafka's `host:port`, several with commas between; empty: the embedded Kafka of `home`."""
+    """Kafka's `host:port`, several with commas between; empty: commands take the embedded Kafka of `home`."""
     ca_file: Path | None = None
     """PEM certificates that signed the brokers' certificates; turns TLS on."""
     certificate_file: Path | None = None

@@ -86,6 +86,12 @@ class Bus:
         answer = await self._reach(admin.describe_topics(names)) if names else []
         return {one["topic"]: len(one["partitions"]) for one in answer if one["error_code"] == 0}
 
+    async def replication(self, topic: str) -> int:
+        """Number of copies of a topic's first partition; 0 if there is no such topic."""
+        answer = await self._reach((await self._client()).describe_topics([topic]))
+        copies = [len(part["replicas"]) for one in answer if one["error_code"] == 0 for part in one["partitions"]]
+        return copies[0] if copies else 0
+
     async def topic_names(self) -> set[str]:
         """Names of all topics we may see."""
         return set(await self._reach((await self._client()).list_topics()))

@@ -1,10 +1,10 @@
 """How to reach a Kafka cluster."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiokafka.helpers import create_ssl_context
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["KafkaSettings"]
 
@@ -28,6 +28,12 @@ class KafkaSettings(BaseModel):
     """File that holds the SASL password and nothing else."""
     timeout_seconds: float = Field(default=30.0, gt=0)
     """Longest wait for any answer. A lost broker stops writes for about 9 s: stay well above."""
+
+    @model_validator(mode="after")
+    def _user_has_password(self) -> Self:
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("username and password_file belong together: one of them is missing")
+        return self
 
     def client_options(self, client_id: str) -> dict[str, Any]:
         """Connection options of aiokafka."""
