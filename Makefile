@@ -47,8 +47,8 @@ fuzz: $(VENV)/dev ## Fuzz the decoder with 200,000 mutations
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check format, lint, types and layers
-	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet services tests || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet services tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
@@ -57,8 +57,8 @@ check: lint test ## Lint and all tests
 
 .PHONY: format
 format: $(VENV)/dev ## Format the code and mend what can be mended
-	@$(BIN)/ruff format --quiet .
-	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet services tests
+	@$(BIN)/ruff check --quiet --fix services tests
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the lock files anew (hashes, no addresses)

@@ -35,6 +35,8 @@ from lienthong.kernel.topics import Partition, inbox
 
 LANES = 3
 DAY_MS = 24 * 3_600_000
+INVARIANT = 5
+"""Exit code of a command that met a gap."""
 SENDER = "G22"
 PAIRS = {
     name: f"H{number}"
@@ -90,6 +92,19 @@ async def entries_of(backbone: Backbone, *ids: bytes) -> list[int]:
     """How many ledger entries name each id."""
     counted = Counter(entry.id for _, entry in await backbone.ledger())
     return [counted[one] for one in ids]
+
+
+async def start(backbone: Backbone, *words: str) -> asyncio.subprocess.Process:
+    """A Python program in the home of the backbone."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *words,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "LIENTHONG_HOME": str(backbone.settings.home),
+            "LIENTHONG_BOOTSTRAP": backbone.settings.bootstrap,
+        },
+    )  # fmt: skip
 
 
 # -- what the inbox holds
@@ -165,6 +180,9 @@ async def test_a_gap_that_is_there_from_the_start_is_an_alarm(backbone: Backbone
                 await drain(client, idle_seconds)
         with pytest.raises(InvariantError):
             await client.caught_up(timeout_seconds=20)
+    command = await start(backbone, "-m", "lienthong", "inbox", "--agency", agency)
+    async with asyncio.timeout(30):
+        assert INVARIANT == await command.wait()
 
 
 async def test_a_gap_that_comes_later_is_an_alarm_after_what_came_before(backbone: Backbone) -> None:
@@ -288,7 +306,7 @@ async def test_a_statement_that_expired_unsent_is_signed_anew(backbone: Backbone
     data = encode_statement(statement)
     store = Store(backbone.settings.home / "agencies" / SENDER / "store.sqlite")
     lane = lane_of(statement.thread, LANES)
-    store.add([Outgoing(envelope_id(data), None, Kind.DOCUMENT, lane, data, (), old, 1)])
+    store.add([Outgoing(envelope_id(data), None, Kind.DOCUMENT, lane, data, (), old, [agency])])
     store.close()
 
     async with backbone.client(SENDER) as sender, backbone.client(agency) as recipient:
@@ -390,19 +408,6 @@ async def work():
 
 asyncio.run(work())
 """
-
-
-async def start(backbone: Backbone, *words: str) -> asyncio.subprocess.Process:
-    """A Python program in the home of the backbone."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, *words,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "LIENTHONG_HOME": str(backbone.settings.home),
-            "LIENTHONG_BOOTSTRAP": backbone.settings.bootstrap,
-        },
-    )  # fmt: skip
 
 
 async def test_what_was_not_settled_before_a_kill_comes_again(backbone: Backbone) -> None:

@@ -294,7 +294,7 @@ class Client:
             data,
             [file.content for file in files],
             now,
-            len(routes),
+            [route for route in routes if route is not None],
         )
 
     async def summary(self) -> Summary:

@@ -154,5 +154,5 @@ class Settler:
                         body={"documents": [one.id for one in some], "status": status.value, "reason": reason},
                     )
                 )
-                outgoing.append(Outgoing(envelope_id(data), None, Kind.ACKNOWLEDGEMENT, lane, data, (), now, 0))
+                outgoing.append(Outgoing(envelope_id(data), None, Kind.ACKNOWLEDGEMENT, lane, data, (), now, ()))
         return outgoing

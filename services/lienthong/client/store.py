@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     statement BLOB,
     contents BLOB,
     handed_over_at INTEGER NOT NULL,
-    expected INTEGER NOT NULL,
+    routes TEXT NOT NULL,
     state INTEGER NOT NULL DEFAULT 0,
     position INTEGER,
     reason TEXT NOT NULL DEFAULT '',
@@ -81,8 +81,8 @@ class Outgoing(NamedTuple):
     statement: bytes
     contents: Sequence[bytes]
     handed_over_at: int
-    expected: int
-    """Number of recipients whose acknowledgement is expected."""
+    routes: Sequence[str]
+    """The agencies it is delivered to, whose acknowledgement is expected and counts."""
 
 
 class Arrival(NamedTuple):
@@ -182,10 +182,10 @@ class Store:
         ids = []
         for one in outgoing:
             added = self._sql.execute(
-                "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, expected)"
+                "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (one.id, one.content_key, one.kind, one.lane, one.statement, _pack(one.contents),
-                 one.handed_over_at, one.expected),
+                 one.handed_over_at, _join(one.routes)),
             ).rowcount  # fmt: skip
             if added or one.content_key is None:
                 ids.append(one.id)
@@ -206,11 +206,11 @@ class Store:
             until: number of the last one looked at; None: all.
         """
         rows = self._sql.execute(
-            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, expected"
+            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes"
             " FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
             (until,),
         )
-        return [Outgoing._make((*row[:5], _unpack(row[5]), *row[6:])) for row in rows]
+        return [Outgoing._make((*row[:5], _unpack(row[5]), row[6], _split(row[7]))) for row in rows]
 
     def renew(self, old: bytes, new: Outgoing) -> None:
         """Put a statement that was signed anew in the place of one that expired unsent."""
@@ -345,8 +345,10 @@ class Store:
     def summary(self) -> Summary:
         """Counts over the documents of the outbox."""
         row = self._sql.execute(
-            "SELECT COUNT(*), COALESCE(SUM(state = 1), 0), COALESCE(SUM(state = 2), 0), COALESCE(SUM(expected <="
-            " (SELECT COUNT(DISTINCT agency) FROM answer WHERE document = outbox.id AND status <> '01')), 0)"
+            "SELECT COUNT(*), COALESCE(SUM(state = 1), 0), COALESCE(SUM(state = 2), 0),"
+            " COALESCE(SUM(LENGTH(routes) - LENGTH(REPLACE(routes, ',', '')) - 1 ="
+            " (SELECT COUNT(DISTINCT agency) FROM answer WHERE document = outbox.id AND status <> '01'"
+            " AND INSTR(routes, ',' || agency || ','))), 0)"
             " FROM outbox WHERE kind = 'document'"
         ).fetchone()
         return Summary(*row)
@@ -354,19 +356,23 @@ class Store:
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""
         row = self._sql.execute(
-            "SELECT handed_over_at, lane, state, position, reason, renewed_as, expected FROM outbox WHERE id = ?",
+            "SELECT handed_over_at, lane, state, position, reason, renewed_as, routes FROM outbox WHERE id = ?",
             (envelope_id,),
         ).fetchone()
         if row is None:
             return None
-        handed_over_at, lane, state, position, reason, renewed_as, expected = row
-        newest: dict[str, str] = dict(
-            self._sql.execute(
+        handed_over_at, lane, state, position, reason, renewed_as, joined = row
+        routes = _split(joined)
+        # What is said by somebody it was not delivered to is kept, and counts for nothing.
+        newest: dict[str, str] = {
+            agency: status
+            for agency, status in self._sql.execute(
                 "SELECT agency, status FROM answer WHERE document = ? ORDER BY created, status", (envelope_id,)
             )
-        )
+            if agency in routes
+        }
         reached = _STATES[state]
-        if newest and state != _REJECTED and len(newest) >= expected:
+        if newest and state != _REJECTED and len(newest) == len(routes):
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
         return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as)
@@ -375,6 +381,15 @@ class Store:
 def _arrival(row: Sequence[Any]) -> Arrival:
     """A row of the inbox, its columns in the order of the fields; the value is empty once it is settled."""
     return Arrival._make((*row[:9], bool(row[9]), row[10] or b""))
+
+
+def _join(codes: Sequence[str]) -> str:
+    """Codes as one text, a comma before and after each, so that one is found with its commas."""
+    return f",{','.join(codes)}," if codes else ""
+
+
+def _split(joined: str) -> list[str]:
+    return joined.strip(",").split(",") if joined else []
 
 
 def _pack(contents: Sequence[bytes]) -> bytes | None:

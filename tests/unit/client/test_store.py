@@ -35,7 +35,7 @@ def outgoing(number: int, **changes: Any) -> Outgoing:
         b"statement %d" % number,
         [b"file", b""],
         NOW + number,
-        2,
+        ["H26", "H37"],
     )._replace(**changes)
 
 
@@ -169,10 +169,23 @@ def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -
     assert store.progress(identity(2)) is None
 
 
+def test_what_others_say_of_a_document_counts_for_nothing(store: Store) -> None:
+    """Only agencies it was delivered to can say that it arrived or was dealt with."""
+    store.add([outgoing(1)])
+    strangers = [Answer(identity(1), agency, "03", "", NOW) for agency in ("H2", "H266", "G22")]
+    store.take(heard(1, ReceiptLine(identity(1), "", 40), *strangers, Answer(identity(1), "H26", "03", "", NOW)))
+    progress = store.progress(identity(1))
+    assert progress is not None
+    assert (State.ACCEPTED, {"H26": "03"}) == (progress.state, progress.recipients)
+    assert 0 == store.summary().acknowledged
+    store.take(heard(2, Answer(identity(1), "H37", "02", "", NOW)))
+    assert 1 == store.summary().acknowledged
+
+
 def test_the_summary_counts_documents_only(store: Store) -> None:
     """Acknowledgements in the outbox are not counted; an empty outbox is all zeros."""
     assert Summary(0, 0, 0, 0) == store.summary()
-    store.add([outgoing(1), outgoing(2), outgoing(3, kind="acknowledgement", content_key=None, expected=0)])
+    store.add([outgoing(1), outgoing(2), outgoing(3, kind="acknowledgement", content_key=None, routes=[])])
     store.take(heard(1, ReceiptLine(identity(1), "", 1), ReceiptLine(identity(2), "expired", 2)))
     assert Summary(documents=2, accepted=1, rejected=1, acknowledged=0) == store.summary()
 
@@ -201,7 +214,7 @@ def test_documents_wait_lane_by_lane_until_they_are_settled(store: Store) -> Non
 def test_settling_and_what_is_said_of_it_go_together(store: Store, path: Path) -> None:
     """The acknowledgement is in the outbox if and only if the document is settled; the value is let go."""
     store.take(arrivals(1, 2))
-    acknowledgement = outgoing(5, kind="acknowledgement", content_key=None, contents=[], expected=0)
+    acknowledgement = outgoing(5, kind="acknowledgement", content_key=None, contents=[], routes=[])
     before = contents(path)
     with pytest.raises(sqlite3.IntegrityError):
         store.settle([("03", 1, 1)], [acknowledgement, outgoing(6, kind=None)])
