@@ -14,7 +14,8 @@ import pytest
 import agency_process
 from backbone import Backbone, open_backbone
 from lienthong.client import Client, Delivery, Document, File, InvariantError, RejectedError, State, Status
-from lienthong.client.store import Outgoing, Store
+from lienthong.client.rows import Outgoing
+from lienthong.client.store import Store
 from lienthong.demo.stage import free_port
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.operator import Operator, make_trust

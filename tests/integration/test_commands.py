@@ -185,7 +185,7 @@ async def test_with_json_nothing_else_stands_on_standard_output(backbone: Backbo
     """One value a line, whatever is asked; nothing at all when there is nothing to say."""
     words = ("--from", "G09", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
     handed = await lienthong(backbone, "send", *words, "--wait", "none", "--json")
-    assert (0, "") == (handed.code, handed.err)
+    assert handed.code == 0, handed.err
     assert "handed over" == handed.json()["state"]
     identity = handed.json()["id"]
     for ask in (
@@ -196,7 +196,7 @@ async def test_with_json_nothing_else_stands_on_standard_output(backbone: Backbo
         ("inbox", "--agency", "H53", "--list", "--json"),
     ):
         said = await lienthong(backbone, *ask)
-        assert (0, "") == (said.code, said.err)
+        assert said.code == 0, said.err
         shown = [json.loads(line) for line in said.out.splitlines()]
         assert all(isinstance(one, dict) for one in shown)
     assert identity in {one["id"] for one in shown}

@@ -11,8 +11,9 @@ from typing import Self
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Document, File, Progress, State
 from lienthong.client.receiving import Receiver
+from lienthong.client.rows import Outgoing, Summary
 from lienthong.client.sending import Identity, Sender
-from lienthong.client.store import Outgoing, Store, Summary
+from lienthong.client.store import Store
 from lienthong.client.turn import Turn
 from lienthong.kernel.bus import Bus, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms

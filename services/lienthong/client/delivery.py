@@ -6,7 +6,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from lienthong.client.documents import Document, File, Status, document_of
-from lienthong.client.store import Outgoing, Store
+from lienthong.client.rows import Outgoing
+from lienthong.client.store import Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.limits import MAX_NAMED, MAX_REASON_CHARACTERS

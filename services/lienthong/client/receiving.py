@@ -8,7 +8,8 @@ from concurrent.futures import Executor
 
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
-from lienthong.client.store import Answer, Arrival, ReceiptLine, Round, Store
+from lienthong.client.rows import Answer, Arrival, ReceiptLine, Round
+from lienthong.client.store import Store
 from lienthong.client.turn import Turn
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock

@@ -8,7 +8,8 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import NamedTuple
 
-from lienthong.client.store import Outgoing, Store
+from lienthong.client.rows import Outgoing
+from lienthong.client.store import Store
 from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import encode_envelope, envelope_id

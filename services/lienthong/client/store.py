@@ -10,13 +10,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lienthong.client.documents import Progress, State
+from lienthong.client.rows import Arrival, Outgoing, ReceiptLine, Round, Summary
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
 
-__all__ = ["Answer", "Arrival", "Outgoing", "ReceiptLine", "Round", "Store", "Summary"]
+__all__ = ["Store"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -69,75 +70,6 @@ CREATE TABLE IF NOT EXISTS cursor (
 _PENDING, _ACCEPTED, _REJECTED, _RENEWED = range(4)
 _STATES = {_PENDING: State.HANDED_OVER, _ACCEPTED: State.ACCEPTED, _REJECTED: State.REJECTED, _RENEWED: State.RENEWED}
 _BUSY_SECONDS = 30.0
-
-
-class Outgoing(NamedTuple):
-    """A statement in the outbox. `content_key` tells a repeated hand-over; None: never a repeat."""
-
-    id: bytes
-    content_key: bytes | None
-    kind: str
-    lane: int
-    statement: bytes
-    contents: Sequence[bytes]
-    handed_over_at: int
-    routes: Sequence[str]
-    """The agencies it is delivered to, whose acknowledgement is expected and counts."""
-
-
-class Arrival(NamedTuple):
-    """A document in the inbox."""
-
-    lane: int
-    sequence: int
-    id: bytes
-    sender: str
-    thread: bytes
-    priority: int
-    subject: str
-    position: int
-    judged_at: int
-    handed: bool
-    value: bytes
-
-
-class Answer(NamedTuple):
-    """A recipient's acknowledgement of one of our documents."""
-
-    document: bytes
-    agency: str
-    status: str
-    reason: str
-    created: int
-
-
-class ReceiptLine(NamedTuple):
-    """The backbone's verdict on one of our envelopes; empty reason: accepted."""
-
-    id: bytes
-    reason: str
-    position: int
-
-
-class Summary(NamedTuple):
-    """Documents of the outbox, counted."""
-
-    documents: int
-    accepted: int
-    rejected: int
-    acknowledged: int
-    """Those of which every recipient has said more than that they arrived."""
-
-
-class Round(NamedTuple):
-    """What one read of the inbox topic brought, and the cursors after it: lane to (sequence, next offset)."""
-
-    first: dict[int, int]
-    """Sequence number of the first record of each lane."""
-    cursors: dict[int, tuple[int, int]]
-    arrivals: list[Arrival]
-    answers: list[Answer]
-    receipts: list[ReceiptLine]
 
 
 class Store:

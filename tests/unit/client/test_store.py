@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lienthong.client import State
-from lienthong.client.store import Answer, Arrival, Outgoing, ReceiptLine, Round, Store, Summary
+from lienthong.client.rows import Answer, Arrival, Outgoing, ReceiptLine, Round, Summary
+from lienthong.client.store import Store
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
 NOW = 1_790_000_000_000
