@@ -233,16 +233,21 @@ async def test_after_a_revocation_new_documents_are_rejected_and_old_ones_stay(b
 
 
 async def test_a_key_made_elsewhere_is_made_known_by_its_public_half(backbone: Backbone) -> None:
-    """The private one never leaves the agency; a revocation may name an earlier time."""
+    """The private one never leaves the agency; a revocation from an earlier time also takes what it signed since."""
     await done(backbone, "add-agency", "K22", "--name", "Cơ quan K22", "--connected")
     key = SigningKey.generate()
     await done(backbone, "add-key", "K22", "--public-key", key.public_key.hex())
     store = backbone.settings.home / "k22.sqlite"
     async with Client.open("K22", key, backbone.trust, backbone.settings.kafka(), store) as client:
-        await client.wait(await client.send(document("H53")), "accepted")
+        await client.wait(await client.send(document("K22")), "accepted")
     await done(backbone, "revoke-key", key.key_id.hex(), "--since", "2026-01-02T03:04:05")
     (revoked,) = (await shown(backbone, "K22"))[0]["keys"]
     assert 1_767_323_045_000 == revoked["revoked_from"]
+
+    await done(backbone, "add-key", "K22")
+    async with backbone.client("K22") as client:
+        assert [] == [delivery async for delivery in client.receive(idle_seconds=1.0)]
+        assert 1 == client.refused
 
 
 async def test_records_that_the_operator_did_not_sign_are_left_out(own_backbone: Backbone) -> None:

@@ -24,6 +24,7 @@ _BATCH_BYTES = 1_040_000
 """Below the topics' max.message.bytes of 1 MiB, for one refused batch would wedge the producer; above the
 largest envelope with the headers of 500 routes."""
 _QUARANTINE_BATCH_BYTES = 2_000_000
+_FOLLOW_SECONDS = 0.02
 
 
 class Bus:
@@ -108,7 +109,7 @@ class Bus:
         return {name: topic_id.hex() for error, name, topic_id, *_ in answer.topics if error == 0}
 
     async def create_topics(self, topics: Sequence[TopicSettings], *, replication: int) -> list[str]:
-        """Create the topics that do not exist yet, with their explicit settings.
+        """Create the topics that do not exist yet, with their explicit settings, and wait until they are there.
 
         Returns:
             Names of those created now.
@@ -132,11 +133,19 @@ class Bus:
                 created.append(name)
             elif code != TopicAlreadyExistsError.errno:
                 raise UnavailableError(f"Kafka refused to create topic {name}: {message or for_code(code).__name__}")
+        await self._reach(self._shows({topic.name: topic.partitions for topic in missing if topic.name in created}))
         return created
 
     async def delete_topics(self, topics: Sequence[str]) -> None:
-        """Delete topics. For tests and for administrators who mean it."""
+        """Delete topics, and wait until they are gone. For tests and for administrators who mean it."""
         await self._reach((await self._client()).delete_topics(list(topics)))
+        await self._reach(self._shows(dict.fromkeys(topics, 0)))
+
+    async def _shows(self, counts: Mapping[str, int]) -> None:
+        """Wait until topics have so many partitions: brokers follow what the controller has decided a little later."""
+        wanted = {topic: count for topic, count in counts.items() if count}
+        while await self.partition_counts(counts) != wanted:
+            await asyncio.sleep(_FOLLOW_SECONDS)
 
     def publisher(self, name: str = "", *, quarantine: bool = False) -> "Publisher":
         """A publisher of its own connection. Open it with ``async with``."""
