@@ -60,14 +60,10 @@ def inclusion_path(levels: Sequence[Sequence[bytes]], index: int) -> bytes:
 
 def path_length(index: int, size: int) -> int:
     """Number of hashes in the inclusion path of leaf `index` in a tree of `size` leaves."""
-    count = 0
-    last = size - 1
-    while last:
-        if index & 1 or index < last:
-            count += 1
-        index >>= 1
-        last >>= 1
-    return count
+    # Up to where the leaf and the last one part, every node has a sibling; above, along the right edge, only
+    # right children have one.
+    shared = (index ^ (size - 1)).bit_length()
+    return shared + (index >> shared).bit_count()
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: bytes) -> bytes | None:
