@@ -46,7 +46,7 @@ _READERS_SECONDS = 1.0
 _RECEIPTS_SECONDS = 5.0
 """How long what an earlier run left waits for its receipts."""
 _ORDINARY_WAIT_MS = 40
-_ORDINARY_BYTES = 131_072
+_ORDINARY_BYTES = 1_048_576
 """A fetch of ordinary lanes waits for this much, but no longer than that."""
 _REACHED = {
     State.ACCEPTED: {State.ACCEPTED, State.ARRIVED, State.ACKNOWLEDGED},

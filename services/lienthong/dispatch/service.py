@@ -67,7 +67,7 @@ class _Part:
             group=_GROUP,
             lanes=self._lanes,
             clock=self._context.clock,
-            min_bytes=1 if express else 262_144,
+            min_bytes=1 if express else 1_048_576,
             max_wait_ms=500 if express else self._context.settings.ordinary_wait_ms,
         )
         async with follower, self._bus.publisher() as publisher:
@@ -103,11 +103,13 @@ class _Part:
             for partition in self._inboxes.written(rows, appended):
                 await self._resynchronise(partition)
         now = self._context.clock()
+        metrics = self._metrics
+        delivered = {lane: metrics.delivery_seconds.labels(lane) for lane in self._lanes}
+        acknowledged = {lane: metrics.acknowledgement_seconds.labels(lane) for lane in self._lanes}
         for one in counting:
-            delay = max(0, now - one.entry.appended_at) / 1000
-            self._metrics.delivery_seconds.labels(one.lane).observe(delay)
+            delivered[one.lane].observe(max(0, now - one.entry.appended_at) / 1000)
             for seconds in self._times.take(one.entry, one.record.value):
-                self._metrics.acknowledgement_seconds.labels(one.lane).observe(seconds)
+                acknowledged[one.lane].observe(seconds)
         for partition, some in rows.items():
             agency = partition.topic.removeprefix(inbox(""))
             for kind, count in Counter(row.headers[-1][1] for row in some).items():

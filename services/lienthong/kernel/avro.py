@@ -86,6 +86,7 @@ def _write_fixed(value: bytes, size: int, name: str) -> bytes:
 
 _NAMES: Final = {
     "MalformedError": MalformedError,
+    "new_tuple": tuple.__new__,
     "read_length": _read_length,
     "read_long": _read_long,
     "write_fixed": _write_fixed,
@@ -102,7 +103,8 @@ def compile_reader(
     Args:
         schema: a record's schema.
         named: schemas of named types by full name.
-        makers: for records by full name, what is called with a tuple of the fields in order; the others become dicts.
+        makers: for records by full name, a named tuple's type with the fields in order, or a function that is
+            called with a tuple of them; the others become dicts.
     """
     source = _Source(named, makers)
     source.line(0, "def read(data):")
@@ -165,10 +167,14 @@ class _Source:
         if kind in ("int", "long"):
             self._read_number(name, depth, is_int=kind == "int")
         elif kind in ("string", "bytes"):
-            self._read_length(depth)
-            self.line(depth, "end = at + n")
-            self.line(depth, f"{name} = str(data[at:end], 'utf-8')" if kind == "string" else f"{name} = data[at:end]")
-            self.line(depth, "at = end")
+            self.line(depth, "if not data[at]:")
+            self.line(depth + 1, f"{name} = ''" if kind == "string" else f"{name} = b''")
+            self.line(depth + 1, "at += 1")
+            self.line(depth, "else:")
+            self._read_length(depth + 1)
+            self.line(depth + 1, "end = at + n")
+            self.line(depth + 1, f"{name} = data[at:end]" + (".decode()" if kind == "string" else ""))
+            self.line(depth + 1, "at = end")
         elif kind == "boolean":
             self.line(depth, f"{name} = data[at]")
             self.line(depth, f"if {name} > 1:")
@@ -186,7 +192,9 @@ class _Source:
             fields = [(field["name"], self.read(field["type"], depth)) for field in schema["fields"]]
             if schema["name"] in self._makers:
                 maker = schema["name"].replace(".", "_")
-                self.line(depth, f"{name} = {maker}(({', '.join(value for _, value in fields)}))")
+                values = f"({', '.join(value for _, value in fields)},)"
+                is_type = isinstance(self._makers[schema["name"]], type)
+                self.line(depth, f"{name} = new_tuple({maker}, {values})" if is_type else f"{name} = {maker}({values})")
             else:
                 self.line(depth, f"{name} = {{" + ", ".join(f"{key!r}: {value}" for key, value in fields) + "}")
         else:
@@ -198,6 +206,10 @@ class _Source:
         self.line(depth, "if b < 128:")
         self.line(depth + 1, f"{name} = (b >> 1) ^ -(b & 1)")
         self.line(depth + 1, "at += 1")
+        self.line(depth, "elif 0 < data[at + 1] < 128:")
+        self.line(depth + 1, "b = b & 127 | data[at + 1] << 7")
+        self.line(depth + 1, f"{name} = (b >> 1) ^ -(b & 1)")
+        self.line(depth + 1, "at += 2")
         self.line(depth, "else:")
         self.line(depth + 1, f"{name}, at = read_long(data, at)")
         if is_int:

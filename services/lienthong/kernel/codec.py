@@ -106,8 +106,8 @@ def decoder(record: str, makers: Mapping[str, Callable[..., Any]]) -> Callable[[
 
     Args:
         record: name of the record.
-        makers: for records by full name, what makes their value from a tuple of the fields in order;
-            records not named become dicts. Unions of records become ``(full name, value)``.
+        makers: for records by full name, the type of a named tuple or a function of a tuple, of the fields in
+            order; records not named become dicts. Unions of records become ``(full name, value)``.
     """
     read = compile_reader(_PARSED[record], _NAMED, makers)
 

@@ -55,9 +55,9 @@ class OpenedEnvelope(NamedTuple):
 _decode = codec.decoder(
     "Envelope",
     {
-        "lienthong.Envelope": SealedEnvelope._make,
-        "lienthong.Seal": Seal._make,
-        "lienthong.Signature": Signature._make,
+        "lienthong.Envelope": SealedEnvelope,
+        "lienthong.Seal": Seal,
+        "lienthong.Signature": Signature,
     },
 )
 

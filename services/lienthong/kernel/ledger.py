@@ -78,11 +78,12 @@ class Outcome(StrEnum):
     """The source's first record, its genesis; carries nothing."""
 
 
-_REQUIRED = {
-    Outcome.ACCEPTED: ("id", "kind", "routes"),
-    Outcome.REJECTED: ("reason", "detail", "digest"),
-    Outcome.OPENED: (),
+_OUTCOMES = {
+    b"accepted": (Outcome.ACCEPTED, {"id", "kind", "routes"}),
+    b"rejected": (Outcome.REJECTED, {"reason", "detail", "digest"}),
+    b"opened": (Outcome.OPENED, set[str]()),
 }
+"""By the header `verdict`: what it says, and the headers it needs beside it."""
 _NONE = bytes(HASH_BYTES)
 
 
@@ -155,11 +156,11 @@ def read_entry(record: Record) -> Entry:
     """
     headers = dict(record.headers)
     try:
-        outcome = Outcome(headers["verdict"].decode())
+        outcome, required = _OUTCOMES[headers["verdict"]]
         agency, offset, generation = headers["source"].decode().split("/")
         judged_at, known_at = headers["judged"].split(b"/")
-        if None in map(headers.get, _REQUIRED[outcome]):
-            raise ValueError(f"{outcome}, but without one of {_REQUIRED[outcome]}")
+        if not required <= headers.keys() or None in headers.values():
+            raise ValueError(f"{outcome}, but without one of {sorted(required)}")
         if len(headers.get("id", _NONE)) != HASH_BYTES or len(headers.get("digest", _NONE)) != HASH_BYTES:
             raise ValueError(f"id or digest has not {HASH_BYTES} bytes")
         routes = headers.get("routes", b"")

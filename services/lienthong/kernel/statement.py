@@ -42,6 +42,9 @@ class Kind(StrEnum):
     AGENCY = "agency"
     KEY = "key"
 
+    # An Enum's own goes through Python, for every envelope several times.
+    __hash__ = str.__hash__
+
 
 _BRANCHES = {
     Kind.DOCUMENT: "lienthong.Document",
@@ -98,10 +101,10 @@ class Statement(NamedTuple):
 
 def _make_statement(fields: tuple[Any, ...]) -> Statement:
     branch, body = fields[7]
-    return Statement._make((*fields[:7], _KINDS[branch], body))
+    return tuple.__new__(Statement, (*fields[:7], _KINDS[branch], body))
 
 
-_decode = codec.decoder("Statement", {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment._make})
+_decode = codec.decoder("Statement", {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment})
 
 
 def attachment_of(name: str, media_type: str, content: bytes) -> Attachment:

@@ -7,6 +7,7 @@ from prometheus_client import Counter
 
 from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.envelope import encode_envelope, envelope_id
+from lienthong.kernel.fold import Count
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.seal import Purpose, seal_batch
@@ -85,7 +86,9 @@ class _Part:
             _log.info("ready", part=self.name, lanes=self._lanes)
             while not stopping.is_set():
                 for lane, record, entry, count in await follower.take(0.25, _ROUND_RECORDS):
-                    first = follower.position_of(lane, entry.id) if entry.id is not None else None
+                    first = None
+                    if count is Count.DUPLICATE and entry.id is not None:
+                        first = follower.position_of(lane, entry.id)
                     pending.take(lane, entry, count, record.value, first)
                 if pending.count:
                     await self._say(pending, publisher)
