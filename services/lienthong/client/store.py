@@ -37,12 +37,12 @@ CREATE TABLE IF NOT EXISTS outbox (
 );
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (number) WHERE state = 0;
 CREATE TABLE IF NOT EXISTS answer (
-    document BLOB NOT NULL,
+    number INTEGER NOT NULL, -- of the document in the outbox: in order, so that what is new lies together in the file
     agency TEXT NOT NULL,
     status TEXT NOT NULL,
     reason TEXT NOT NULL,
     created INTEGER NOT NULL,
-    PRIMARY KEY (document, agency, status)
+    PRIMARY KEY (number, agency, status)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS inbox (
     lane INTEGER NOT NULL,
@@ -206,7 +206,10 @@ class Store:
                 round_.arrivals,
             )
             self._for_rows(
-                "INSERT INTO answer (document, agency, status, reason, created) VALUES * ON CONFLICT DO NOTHING",
+                "WITH said (document, agency, status, reason, created) AS (VALUES *)"
+                " INSERT INTO answer (number, agency, status, reason, created)"
+                " SELECT number, agency, status, said.reason, created FROM said CROSS JOIN outbox ON id = document"
+                " WHERE TRUE ON CONFLICT DO NOTHING",
                 round_.answers,
             )
             self._for_rows(
@@ -304,7 +307,7 @@ class Store:
         row = self._sql.execute(
             "SELECT COUNT(*), COALESCE(SUM(state = 1), 0), COALESCE(SUM(state = 2), 0),"
             " COALESCE(SUM(LENGTH(routes) - LENGTH(REPLACE(routes, ',', '')) - 1 ="
-            " (SELECT COUNT(DISTINCT agency) FROM answer WHERE document = outbox.id AND status <> '01'"
+            " (SELECT COUNT(DISTINCT agency) FROM answer WHERE number = outbox.number AND status <> '01'"
             " AND INSTR(routes, ',' || agency || ','))), 0)"
             " FROM outbox WHERE kind = 'document'"
         ).fetchone()
@@ -313,18 +316,18 @@ class Store:
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""
         row = self._sql.execute(
-            "SELECT handed_over_at, lane, state, position, reason, renewed_as, routes FROM outbox WHERE id = ?",
+            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes FROM outbox WHERE id = ?",
             (envelope_id,),
         ).fetchone()
         if row is None:
             return None
-        handed_over_at, lane, state, position, reason, renewed_as, joined = row
+        number, handed_over_at, lane, state, position, reason, renewed_as, joined = row
         routes = _split(joined)
         # What is said by somebody it was not delivered to is kept, and counts for nothing.
         newest: dict[str, str] = {
             agency: status
             for agency, status in self._sql.execute(
-                "SELECT agency, status FROM answer WHERE document = ? ORDER BY created, status", (envelope_id,)
+                "SELECT agency, status FROM answer WHERE number = ? ORDER BY created, status", (number,)
             )
             if agency in routes
         }

@@ -79,7 +79,9 @@ def _fetch(missing: list[Jar], folder: Path, report: Callable[[str], None], dead
             failure = transfers.outcomes.get(timeout=deadline.remaining_seconds)
             if failure is not None:
                 raise _not_fetched(folder, _plain(failure)) from failure
-            report(f"{what}: {done} of {len(missing)} files")
+            # Where output is no terminal every word is a line of its own: ten are enough.
+            if done % max(1, len(missing) // 10) == 0 or done == len(missing):
+                report(f"{what}: {done} of {len(missing)} files")
     except queue.Empty as error:
         raise _not_fetched(folder, "the time for it ran out") from error
     finally:

@@ -183,6 +183,16 @@ def test_what_others_say_of_a_document_counts_for_nothing(store: Store) -> None:
     assert 1 == store.summary().acknowledged
 
 
+def test_what_is_said_of_a_document_that_is_not_ours_is_passed_over(store: Store) -> None:
+    """It is stored nowhere and disturbs nothing of the same round."""
+    store.add([outgoing(1)])
+    store.take(heard(1, Answer(identity(9), "H26", "03", "", NOW), Answer(identity(1), "H26", "03", "", NOW)))
+    progress = store.progress(identity(1))
+    assert progress is not None
+    assert {"H26": "03"} == progress.recipients
+    assert store.progress(identity(9)) is None
+
+
 def test_the_summary_counts_documents_only(store: Store) -> None:
     """Acknowledgements in the outbox are not counted; an empty outbox is all zeros."""
     assert Summary(0, 0, 0, 0) == store.summary()
