@@ -26,6 +26,11 @@ $(VENV)/dev: $(VENV)/run requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock || { echo "the packages could not be installed: is a package index reachable (see 'pip config list')?"; exit 1; }
 	@touch $@
 
+$(VENV)/bench: $(VENV)/run requirements-bench.lock
+	@echo "installing what the benchmark needs into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock || { echo "the packages could not be installed: is a package index reachable (see 'pip config list')?"; exit 1; }
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/dev ## Install everything into .venv
 
@@ -52,6 +57,10 @@ lint: $(VENV)/dev ## Check format, lint, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+.PHONY: bench
+bench: $(VENV)/bench ## Measure against plain Kafka on this machine; QUICK=1 takes two minutes
+	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
 .PHONY: check
 check: lint test ## Lint and all tests
 
@@ -65,6 +74,7 @@ lock: $(VENV)/dev ## Resolve the lock files anew (hashes, no addresses)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra embedded --output-file requirements.lock pyproject.toml requirements.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra bench --output-file requirements-bench.lock pyproject.toml requirements.in
 
 .PHONY: clean
 clean: ## Remove what was built and installed here

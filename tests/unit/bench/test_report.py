@@ -17,10 +17,11 @@ def findings() -> Findings:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(None, "–"), (12_345.6, "12,346"), (12.34, "12.3"), (0.296, "0.30"), (0, "0.00")]
+    ("value", "expected"),
+    [(None, "–"), (12_345.6, "12,346"), (12.34, "12.3"), (0.296, "0.30"), (0.0, "0.00"), (5, "5")],
 )
 def test_numbers_have_about_three_digits(value: float | None, expected: str) -> None:
-    """No more digits than a benchmark can mean."""
+    """No more digits than a benchmark can mean; counts are exact."""
     assert expected == number(value)
 
 
