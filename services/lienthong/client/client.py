@@ -45,9 +45,8 @@ _SEAL_BYTES = 2_048
 _READERS_SECONDS = 1.0
 _RECEIPTS_SECONDS = 5.0
 """How long what an earlier run left waits for its receipts."""
-_ORDINARY_WAIT_MS = 40
-_ORDINARY_BYTES = 1_048_576
-"""A fetch of ordinary lanes waits for this much, but no longer than that."""
+_ORDINARY_REST_MS = 40
+"""How long documents of ordinary lanes gather while many come."""
 _REACHED = {
     State.ACCEPTED: {State.ACCEPTED, State.ARRIVED, State.ACKNOWLEDGED},
     State.ARRIVED: {State.ARRIVED, State.ACKNOWLEDGED},
@@ -176,10 +175,8 @@ class Client:
         async with asyncio.TaskGroup() as tasks:
             reading = [
                 tasks.create_task(follower.follow(pulling)),
-                tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, min_bytes=1, max_wait_ms=500, parts=2)),
-                tasks.create_task(
-                    receiver.pull(ordinary, pulling, min_bytes=_ORDINARY_BYTES, max_wait_ms=_ORDINARY_WAIT_MS, parts=2)
-                ),
+                tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, rest_ms=0, parts=2)),
+                tasks.create_task(receiver.pull(ordinary, pulling, rest_ms=_ORDINARY_REST_MS, parts=2)),
                 tasks.create_task(self._queue_pending(newest)),
             ]
             storing = [
@@ -318,21 +315,27 @@ class Client:
         try:
             async with asyncio.timeout(timeout_seconds):
                 while True:
-                    progress = await self.progress(envelope_id)
-                    if progress is None:
-                        raise ValueError(f"nothing was sent under id {envelope_id.hex()}")
-                    if progress.state in wanted:
+                    progress = await self._reached(envelope_id, wanted)
+                    if progress.renewed_as is None:
                         return progress
-                    if progress.state is State.REJECTED:
-                        raise RejectedError(Reason(progress.reason), f"document {envelope_id.hex()} was rejected")
-                    if progress.renewed_as is not None:
-                        envelope_id = progress.renewed_as
-                        continue
-                    await self._receiver.next_change()
+                    envelope_id = progress.renewed_as
         except TimeoutError as error:
             raise UnavailableError(
                 f"document {envelope_id.hex()} is not {State(state).value} after {timeout_seconds:.0f} s"
             ) from error
+
+    async def _reached(self, envelope_id: bytes, wanted: set[State]) -> Progress:
+        """Wait until a document is in one of these states, or was signed anew under another id."""
+        with self._receiver.watch(envelope_id) as changed:
+            while True:
+                progress = await self.progress(envelope_id)
+                if progress is None:
+                    raise ValueError(f"nothing was sent under id {envelope_id.hex()}")
+                if progress.state is State.REJECTED:
+                    raise RejectedError(Reason(progress.reason), f"document {envelope_id.hex()} was rejected")
+                if progress.state in wanted or progress.renewed_as is not None:
+                    return progress
+                await self._receiver.next_change(changed)
 
     async def caught_up(self, *, timeout_seconds: float = 30.0) -> None:
         """Wait until everything that was in the inbox topic has been read once.

@@ -1,6 +1,7 @@
 """What the caller gets: one document, verified and in sequence, and the word on what became of it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -11,15 +12,15 @@ from lienthong.client.store import Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.limits import MAX_NAMED, MAX_REASON_CHARACTERS
+from lienthong.kernel.pace import Pace
 from lienthong.kernel.statement import REASONED_STATUS_CODES, Kind, Statement, encode_statement, make_statement
 
 __all__ = ["Delivery", "Settler"]
 
-_SETTLE_SECONDS = 0.005
+_SETTLE_SECONDS = 0.006
 """How long settled documents wait for company in one acknowledgement."""
 _BUSY_SETTLE_SECONDS = 0.05
-"""The same while more than a few are settled at a time."""
-_BUSY_DOCUMENTS = 10
+"""The same while many are settled."""
 
 
 @dataclass(slots=True, eq=False)
@@ -116,14 +117,14 @@ class Settler:
     async def run(self, stopping: asyncio.Event) -> None:
         """Store what was settled and say it, all of one sender, lane and status in one statement."""
         loop = asyncio.get_running_loop()
-        busy = False
+        pace = Pace(_BUSY_SETTLE_SECONDS)
         while not (stopping.is_set() and not self._settled):
             await self._settled_any.wait()
             if not stopping.is_set():
-                await asyncio.sleep(_BUSY_SETTLE_SECONDS if busy else _SETTLE_SECONDS)
+                await asyncio.sleep(max(_SETTLE_SECONDS, pace.rest(loop.time())))
             self._settled_any.clear()
             settled, self._settled = self._settled, []
-            busy = len(settled) > _BUSY_DOCUMENTS
+            pace.took(len(settled), now=loop.time(), cpu=time.process_time())
             if not settled:
                 continue
             acknowledgements = self._statements(settled)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
@@ -76,7 +77,7 @@ class Receiver:
         self._spilled = 0
         self._news = asyncio.Event()
         self._failure: InvariantError | None = None
-        self._changed = asyncio.Condition()
+        self._watchers: dict[bytes, set[asyncio.Event]] = {}
         self._caught_up = asyncio.Event()
         """Set when the inbox topic has been read to its end once, or when reading has stopped."""
         self._caught_up_parts: set[int] = set()
@@ -89,9 +90,7 @@ class Receiver:
 
     # -- from the topic into the store
 
-    async def pull(
-        self, lanes: Sequence[int], stopping: asyncio.Event, *, min_bytes: int, max_wait_ms: int, parts: int
-    ) -> None:
+    async def pull(self, lanes: Sequence[int], stopping: asyncio.Event, *, rest_ms: int, parts: int) -> None:
         """Read some lanes of the inbox topic until stopping; waits out a Kafka that does not answer.
 
         A gap ends the reading: `receive` and `wait` then raise the alarm.
@@ -99,25 +98,23 @@ class Receiver:
         pause = 0.2
         while not stopping.is_set():
             try:
-                await self._pull(lanes, stopping, min_bytes, max_wait_ms, parts)
+                await self._pull(lanes, stopping, rest_ms, parts)
             except InvariantError as error:
                 self._failure = error
                 self._caught_up.set()
                 _log.error("receiving stopped: %s", error)
-                await self._tell()
+                self._tell(list(self._watchers))
                 return
             except UnavailableError as error:
                 _log.warning("receiving waits: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 5.0)
 
-    async def _pull(
-        self, lanes: Sequence[int], stopping: asyncio.Event, min_bytes: int, max_wait_ms: int, parts: int
-    ) -> None:
+    async def _pull(self, lanes: Sequence[int], stopping: asyncio.Event, rest_ms: int, parts: int) -> None:
         partitions = [Partition(inbox(self._agency), lane) for lane in lanes]
         group = f"{self._agency}.reader"
         loop = asyncio.get_running_loop()
-        async with self._bus.reader(group=group, min_bytes=min_bytes, max_wait_ms=max_wait_ms) as reader:
+        async with self._bus.reader(group=group, rest_ms=rest_ms) as reader:
             cursors = await self._assign(reader, partitions)
             ends = await reader.ends(partitions)
             behind = {one.number for one in partitions if ends[one] > cursors.get(one.number, (0, 0))[1]}
@@ -203,7 +200,7 @@ class Receiver:
                 self._spilled += 1
             for delivery in fresh:
                 self._make_ready(delivery)
-        await self._tell()
+        self._tell({answer.document for answer in taken.answers} | {line.id for line in taken.receipts})
         return cursors
 
     async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
@@ -284,26 +281,40 @@ class Receiver:
             redelivered, opened.statement, opened.contents, len(arrival.value), self._settler,
         )  # fmt: skip
 
-    async def _tell(self) -> None:
+    def _tell(self, envelope_ids: Iterable[bytes]) -> None:
         self._news.set()
-        async with self._changed:
-            self._changed.notify_all()
+        for envelope_id in envelope_ids:
+            for changed in self._watchers.get(envelope_id, ()):
+                changed.set()
 
-    async def next_change(self) -> None:
-        """Wait until something was read from the inbox.
+    @contextmanager
+    def watch(self, envelope_id: bytes) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something was read that concerns this envelope, or reading has stopped."""
+        changed = asyncio.Event()
+        watchers = self._watchers.setdefault(envelope_id, set())
+        watchers.add(changed)
+        try:
+            yield changed
+        finally:
+            watchers.discard(changed)
+            if not watchers:
+                self._watchers.pop(envelope_id, None)
+
+    async def next_change(self, changed: asyncio.Event) -> None:
+        """Wait until a watched event is set, or a moment, and clear it.
 
         Raises:
             InvariantError: reading stopped.
         """
         if self._failure is not None:
             raise self._failure
-        async with self._changed:
-            try:
-                # Another process of this agency may be the one that reads: look again soon.
-                async with asyncio.timeout(0.5):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+        try:
+            # Another process of this agency may be the one that reads: look again soon.
+            async with asyncio.timeout(0.5):
+                await changed.wait()
+        except TimeoutError:
+            pass
+        changed.clear()
 
     async def receive(self, idle_seconds: float | None) -> AsyncIterator[Delivery]:
         """Documents, each lane in sequence; see `Client.receive`."""

@@ -67,8 +67,7 @@ class _Part:
             group=_GROUP,
             lanes=self._lanes,
             clock=self._context.clock,
-            min_bytes=1 if express else 1_048_576,
-            max_wait_ms=500 if express else self._context.settings.ordinary_wait_ms,
+            rest_ms=0 if express else self._context.settings.ordinary_wait_ms,
         )
         async with follower, self._bus.publisher() as publisher:
             self._context.health.ready(self.name)

@@ -78,8 +78,7 @@ class _Part:
         settings = self._context.settings
         reader = self._bus.reader(
             group=_GROUP,
-            min_bytes=1 if express else 1_048_576,
-            max_wait_ms=500 if express else settings.ordinary_wait_ms,
+            rest_ms=0 if express else settings.ordinary_wait_ms,
         )
         async with (
             reader,

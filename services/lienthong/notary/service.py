@@ -25,7 +25,8 @@ _log = structlog.get_logger(__name__)
 _GROUP = "lt.notary"
 _ROUND_RECORDS = 2_000
 _COLLECT_MS = 40
-"""How long ordinary lanes collect, so that one receipt names many envelopes."""
+"""How long ordinary lanes collect, so that one receipt names many envelopes: every receipt goes through intake,
+dispatch and the sender's client, and nobody waits for it."""
 
 
 async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
@@ -76,8 +77,8 @@ class _Part:
             group=_GROUP,
             lanes=self._lanes,
             clock=self._context.clock,
-            min_bytes=1 if express else 1_048_576,
-            max_wait_ms=500 if express else _COLLECT_MS,
+            rest_ms=0 if express else _COLLECT_MS,
+            always_rest=True,
         )
         pending = PendingReceipts(self._context.settings.backbone, self._lane_count)
         async with follower, self._bus.publisher() as publisher:

@@ -35,13 +35,13 @@ class LedgerFollower:
     """
 
     def __init__(
-        self, bus: Bus, *, group: str, lanes: Sequence[int], clock: Clock, max_wait_ms: int, min_bytes: int
+        self, bus: Bus, *, group: str, lanes: Sequence[int], clock: Clock, rest_ms: int, always_rest: bool = False
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._lanes = list(lanes)
         self._partitions = [Partition(LEDGER, lane) for lane in lanes]
-        self._reader: Reader = bus.reader(group=group, min_bytes=min_bytes, max_wait_ms=max_wait_ms)
+        self._reader: Reader = bus.reader(group=group, rest_ms=rest_ms, always_rest=always_rest)
         self._folds: dict[int, LedgerFold] = {}
         self.positions: dict[Partition, int] = {}
         """Next ledger offset of each lane."""

@@ -15,6 +15,7 @@ from lienthong.kernel.bus.topic_ids import TopicIdsRequest
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.ledger import Record
+from lienthong.kernel.pace import Pace
 from lienthong.kernel.topics import Partition, TopicSettings
 
 __all__ = ["Bus"]
@@ -153,18 +154,25 @@ class Bus:
         return Publisher(self.settings, f"{self._name}{name}", size)
 
     def reader(
-        self, *, group: str | None = None, min_bytes: int = 1, max_wait_ms: int = 100, fetch_bytes: int = 8_388_608
+        self,
+        *,
+        group: str | None = None,
+        rest_ms: int = 0,
+        always_rest: bool = False,
+        max_wait_ms: int = 500,
+        fetch_bytes: int = 8_388_608,
     ) -> "Reader":
         """A reader of its own connection. Open it with ``async with``, then `Reader.assign`.
 
         Args:
             group: under which name it commits; None if it never does.
-            min_bytes: a fetch waits until there is this much, or
-            max_wait_ms: until this time has passed.
+            rest_ms: how long it lets records gather between two rounds while many come; see `Pace`.
+            always_rest: do so while few come as well.
+            max_wait_ms: how long a request for records that are not there stays with the broker.
             fetch_bytes: most bytes of one fetch.
         """
         options = self.settings.client_options(self._name)
-        return Reader(self.settings, options, group, min_bytes, max_wait_ms, fetch_bytes)
+        return Reader(self.settings, options, group, Pace(rest_ms / 1000, always=always_rest), max_wait_ms, fetch_bytes)
 
     async def scan(
         self, ranges: Mapping[Partition, tuple[int, int]], *, max_records: int = 2_000
@@ -178,7 +186,7 @@ class Bus:
         left = {partition: span for partition, span in ranges.items() if span[0] < span[1]}
         if not left:
             return
-        async with self.reader() as reader:
+        async with self.reader(max_wait_ms=100) as reader:
             await reader.assign({partition: first for partition, (first, _) in left.items()})
             quiet_since = asyncio.get_running_loop().time()
             while left:

@@ -1,5 +1,7 @@
 """Reads partitions that it is told to, from offsets that it is told; commits only when asked."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -11,6 +13,7 @@ from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, unavailable, within
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.ledger import Record
+from lienthong.kernel.pace import Pace
 from lienthong.kernel.topics import Partition
 
 __all__ = ["Reader"]
@@ -26,11 +29,12 @@ class Reader:
         settings: KafkaSettings,
         options: dict[str, Any],
         group: str | None,
-        min_bytes: int,
+        pace: Pace,
         max_wait_ms: int,
         fetch_bytes: int,
     ) -> None:
         self._settings = settings
+        self._pace = pace
         self._assigned: set[str] = set()
         self._known: set[str] = set()
         self._consumer = AIOKafkaConsumer(
@@ -41,7 +45,7 @@ class Reader:
             auto_offset_reset="none",
             # There are no transactions here, and an open one of somebody else must not freeze a reader.
             isolation_level="read_uncommitted",
-            fetch_min_bytes=min_bytes,
+            fetch_min_bytes=1,
             fetch_max_wait_ms=max_wait_ms,
             fetch_max_bytes=fetch_bytes,
             max_partition_fetch_bytes=2_097_152,
@@ -137,6 +141,9 @@ class Reader:
             InvariantError: a position lies outside the log: the topic was truncated or made again.
             UnavailableError: Kafka answers with an error that waiting may heal.
         """
+        loop = asyncio.get_running_loop()
+        if rest := self._pace.rest(loop.time()):
+            await asyncio.sleep(rest)
         try:
             rounds = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except OffsetOutOfRangeError as error:
@@ -146,6 +153,7 @@ class Reader:
             ) from error
         except KafkaError as error:
             raise unavailable(error, f"Kafka at {self._settings.bootstrap}") from error
+        self._pace.took(sum(map(len, rounds.values())), now=loop.time(), cpu=time.process_time())
         return {Partition(*partition): records for partition, records in rounds.items()}
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
