@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     drain_seconds: float = 10.0
     """After SIGTERM, how long a service may take to finish its round."""
     ordinary_wait_ms: int = 25
-    """How long a fetch of ordinary lanes may wait for more; the express lane never waits."""
+    """How long records of ordinary lanes gather while there is much to do; the express lane never waits."""
 
     def kafka(self, bootstrap: str | None = None) -> KafkaSettings:
         """The part that says how to reach Kafka."""
