@@ -6,14 +6,14 @@ _CALM_SECONDS = 0.006
 _WINDOW_SECONDS = 0.1
 """Over so long it is judged whether there is much to do; shorter, two records that come together look like many."""
 _BUSY_RATE = 1_000.0
-_BUSY_SHARE = 0.5
+_BUSY_SHARE = 0.75
 
 
 class Pace:
     """Rests a moment between rounds: shortly while there is little to do, longer while there is much.
 
     A round costs about the same however little is in it. Where much comes (1,000 a second), or the process
-    has little time left (half a core is used), resting makes rounds fuller and saves that work; where
+    has little time left (three quarters of a core are used), resting makes rounds fuller and saves that work; where
     little comes it would only cost time, of every document at every hop.
 
     Args:
