@@ -91,6 +91,8 @@ class Store:
             for setting in _SETTINGS:
                 self._sql.execute(f"PRAGMA {setting}")
             self._sql.executescript(_SCHEMA)
+            # A table of another form is left as it is above: better refused now than in the middle of a round.
+            self._sql.execute("SELECT number, agency, status, reason, created FROM answer LIMIT 0")
         except sqlite3.Error as error:
             raise UnavailableError(f"cannot open the client's store {path}: {error}") from error
 
@@ -216,7 +218,8 @@ class Store:
                 "WITH line (state, position, reason, id) AS (VALUES *)"
                 " UPDATE outbox SET state = line.state, position = line.position, reason = line.reason,"
                 " statement = NULL, contents = NULL FROM line WHERE outbox.id = line.id AND outbox.state = 0",
-                [self._verdict(line) for line in round_.receipts],
+                # Of several lines about one envelope the first counts; one statement must not choose.
+                [self._verdict(line) for line in {line.id: line for line in reversed(round_.receipts)}.values()],
             )
             sql.executemany(
                 "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
@@ -270,7 +273,11 @@ class Store:
             self._for_rows(
                 "WITH said (status, lane, sequence) AS (VALUES *) UPDATE inbox SET status = said.status, value = NULL"
                 " FROM said WHERE inbox.lane = said.lane AND inbox.sequence = said.sequence",
-                settled,
+                # Of several words about one document the last counts.
+                [
+                    (status, *place)
+                    for place, status in {(lane, sequence): said for said, lane, sequence in settled}.items()
+                ],
             )
             self._add(acknowledgements)
 

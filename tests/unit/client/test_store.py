@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,26 @@ def test_settling_and_what_is_said_of_it_go_together(store: Store, path: Path) -
     assert store.arrived(identity(9)) is None
 
 
+def test_of_several_lines_about_one_envelope_the_first_counts(store: Store) -> None:
+    """Also when one round brings them together."""
+    store.add([outgoing(number) for number in (1, 2)])
+    lines = [
+        ReceiptLine(identity(number), reason, 40)
+        for reasons in (("", "expired"), ("expired", ""))
+        for number, reason in zip((1, 2), reasons, strict=True)
+    ]
+    store.take(heard(1, *lines))
+    progress = [store.progress(identity(number)) for number in (1, 2)]
+    assert [State.ACCEPTED, State.REJECTED] == [one.state for one in progress if one is not None]
+
+
+def test_of_several_words_about_one_document_the_last_counts(store: Store) -> None:
+    """Also when they are settled together."""
+    store.take(arrivals(1, 2))
+    store.settle([("01", 1, 1), ("06", 1, 2), ("03", 1, 1), ("05", 1, 2)], [])
+    assert {1: "03", 2: "05"} == {arrival.sequence: status for arrival, status in store.listing(10)}
+
+
 def test_a_gap_is_an_alarm_and_stores_nothing(store: Store, path: Path) -> None:
     """Nor does the rest of the round."""
     store.take(arrivals(1, 2))
@@ -323,6 +344,15 @@ def test_a_killed_process_leaves_what_it_was_told_and_nothing_else(path: Path) -
     assert [1, 2] == [one.sequence for one in store.waiting(9, {})]
     assert {1: (2, 3)} == store.cursors()
     store.close()
+
+
+def test_a_store_of_another_form_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    """Its tables are not what this version writes; the text names the file and what is missing."""
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("CREATE TABLE answer (document BLOB, agency TEXT, status TEXT, reason TEXT, created INTEGER)")
+    with pytest.raises(UnavailableError, match=r"old\.sqlite: no such column: number"):
+        Store(path)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
