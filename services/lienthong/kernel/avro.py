@@ -12,8 +12,9 @@ Compiled are the types our schemas use: records without recursion, arrays whose 
 fixed, string, bytes, int, long, boolean, and unions of null with one type or of records.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 __all__ = ["MalformedError", "Reader", "Writer", "compile_reader", "compile_writer"]
@@ -21,6 +22,8 @@ __all__ = ["MalformedError", "Reader", "Writer", "compile_reader", "compile_writ
 Reader: TypeAlias = Callable[[bytes], Any]
 Writer: TypeAlias = Callable[[Any], bytes]
 
+_NEVER: Final = b"\xff" * 11
+"""No value begins so: a number and a length longer than any."""
 _INT = (-(2**31), 2**31 - 1)
 _LONG = (-(2**63), 2**63 - 1)
 
@@ -115,7 +118,10 @@ _NAMES: Final = {
 
 
 def compile_reader(
-    schema: dict[str, Any], named: dict[str, dict[str, Any]], makers: Mapping[str, Callable[..., Any]]
+    schema: dict[str, Any],
+    named: dict[str, dict[str, Any]],
+    makers: Mapping[str, Callable[..., Any]],
+    repeated: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> Reader:
     """A function from bytes to the value of this record; it raises ValueError or IndexError on all else.
 
@@ -124,8 +130,11 @@ def compile_reader(
         named: schemas of named types by full name.
         makers: for records by full name, a named tuple's type with the fields in order, or a function that is
             called with a tuple of them; the others become dicts.
+        repeated: for records by full name, runs of neighbouring fields that are often the same in the next
+            value read. Where the same bytes come again they are not read again, and the same objects stand for
+            them: nobody may change a list in them.
     """
-    source = _Source(named, makers)
+    source = _Source(named, makers, repeated or {})
     source.line(0, "def read(data):")
     source.line(1, "at = 0")
     value = source.read(schema, 1)
@@ -142,7 +151,7 @@ def compile_writer(schema: dict[str, Any], named: dict[str, dict[str, Any]]) -> 
         schema: a record's schema.
         named: schemas of named types by full name.
     """
-    source = _Source(named, {})
+    source = _Source(named, {}, {})
     source.line(0, "def write(value):")
     source.line(1, "out = []")
     source.line(1, "put = out.append")
@@ -154,10 +163,17 @@ def compile_writer(schema: dict[str, Any], named: dict[str, dict[str, Any]]) -> 
 class _Source:
     """Lines of a function that is being written, and the types that its schema names."""
 
-    def __init__(self, named: dict[str, dict[str, Any]], makers: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self,
+        named: dict[str, dict[str, Any]],
+        makers: Mapping[str, Callable[..., Any]],
+        repeated: Mapping[str, Sequence[Sequence[str]]],
+    ) -> None:
         self._named = named
         self._makers = makers
+        self._repeated = repeated
         self._lines: list[str] = []
+        self._memories: list[str] = []
         self._count = 0
 
     def line(self, depth: int, text: str) -> None:
@@ -168,8 +184,11 @@ class _Source:
         return f"v{self._count}"
 
     def compile(self, name: str) -> Callable[..., Any]:
-        scope: dict[str, Any] = {**_NAMES, **{key.replace(".", "_"): maker for key, maker in self._makers.items()}}
-        exec("\n".join(self._lines), scope)  # noqa: S102 - made from our own schemas, as dataclasses do
+        makers = {key.replace(".", "_"): maker for key, maker in self._makers.items()}
+        scope: dict[str, Any] = {**_NAMES, **makers, **dict.fromkeys(self._memories, (_NEVER, ()))}
+        head, *body = self._lines
+        lines = [head, *(f"    global {memory}" for memory in self._memories), *body]
+        exec("\n".join(lines), scope)  # noqa: S102 - made from our own schemas, as dataclasses do
         function: Callable[..., Any] = scope[name]
         return function
 
@@ -208,7 +227,7 @@ class _Source:
         elif kind == "union":
             self._read_union(schema, name, depth)
         elif kind == "record":
-            fields = [(field["name"], self.read(field["type"], depth)) for field in schema["fields"]]
+            fields = self._read_fields(schema, depth)
             if schema["name"] in self._makers:
                 maker = schema["name"].replace(".", "_")
                 values = f"({', '.join(value for _, value in fields)},)"
@@ -219,6 +238,40 @@ class _Source:
         else:
             raise ValueError(f"type {kind!r} is not compiled")
         return name
+
+    def _read_fields(self, record: dict[str, Any], depth: int) -> list[tuple[str, str]]:
+        """Write the lines that read a record's fields; returns their names and the names that hold the values."""
+        runs = {run[0]: run for run in self._repeated.get(record["name"], ())}
+        found: list[tuple[str, str]] = []
+        fields = iter(record["fields"])
+        for field in fields:
+            run = runs.get(field["name"])
+            if run is None:
+                found.append((field["name"], self.read(field["type"], depth)))
+                continue
+            some = [field, *islice(fields, len(run) - 1)]
+            if [one["name"] for one in some] != list(run):
+                raise ValueError(f"{run} are no neighbouring fields of {record['name']}")
+            found.extend(self._read_run(some, depth))
+        return found
+
+    def _read_run(self, fields: list[dict[str, Any]], depth: int) -> list[tuple[str, str]]:
+        # What bytes say, read in order, depends on nothing that follows them: the same bytes are the same run.
+        start, memory = self.name(), f"{self.name()}_memory"
+        self._memories.append(memory)
+        self.line(depth, f"last = {memory}")  # another thread may change it between two looks
+        self.line(depth, "if data.startswith(last[0], at):")
+        self.line(depth + 1, "run, values = last")
+        self.line(depth + 1, "at += len(run)")
+        self.line(depth, "else:")
+        self.line(depth + 1, f"{start} = at")
+        read = [(field["name"], self.read(field["type"], depth + 1)) for field in fields]
+        self.line(depth + 1, "if at > len(data):")
+        self.line(depth + 2, "raise MalformedError('bytes are missing')")
+        self.line(depth + 1, f"values = ({''.join(f'{value}, ' for _, value in read)})")
+        self.line(depth + 1, f"{memory} = (data[{start}:at], values)")
+        self.line(depth, f"{''.join(f'{value}, ' for _, value in read)} = values")
+        return read
 
     def _read_number(self, name: str, depth: int, *, is_int: bool) -> None:
         self.line(depth, "b = data[at]")

@@ -5,7 +5,7 @@ let a few bytes cost a process its memory or its life.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final, cast
 
@@ -101,15 +101,20 @@ def encode(record: str, value: dict[str, Any]) -> bytes:
         raise ValueError(f"not a {record}: {type(error).__name__} {error}") from error
 
 
-def decoder(record: str, makers: Mapping[str, Callable[..., Any]]) -> Callable[[bytes], Any]:
+def decoder(
+    record: str,
+    makers: Mapping[str, Callable[..., Any]],
+    repeated: Mapping[str, Sequence[Sequence[str]]] | None = None,
+) -> Callable[[bytes], Any]:
     """A function that reads this record, and no other bytes; see `decode`.
 
     Args:
         record: name of the record.
         makers: for records by full name, the type of a named tuple or a function of a tuple, of the fields in
             order; records not named become dicts. Unions of records become ``(full name, value)``.
+        repeated: runs of fields that are often the same in the next value, see `compile_reader`.
     """
-    read = compile_reader(_PARSED[record], _NAMED, makers)
+    read = compile_reader(_PARSED[record], _NAMED, makers, repeated)
 
     def decode(data: bytes) -> Any:
         try:

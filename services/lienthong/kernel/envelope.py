@@ -59,6 +59,11 @@ _decode = codec.decoder(
         "lienthong.Seal": Seal,
         "lienthong.Signature": Signature,
     },
+    # All envelopes of a batch have the same.
+    {
+        "lienthong.Envelope": [("payload_type",)],
+        "lienthong.Seal": [("origin", "purpose", "signed_at", "tree_size"), ("signatures",)],
+    },
 )
 
 
