@@ -7,6 +7,7 @@ numbers within the transaction makes two readers harmless.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,9 +68,23 @@ CREATE TABLE IF NOT EXISTS cursor (
     next_offset INTEGER NOT NULL
 );
 """
+_UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"
+"""Documents of the outbox whose counts may still change; for this process and in memory alone."""
+_SUMMARY = """
+WITH open (number) AS (
+    SELECT number FROM outbox WHERE number > :seen AND kind = 'document'
+    UNION ALL SELECT number FROM unfinished
+)
+SELECT number, state, LENGTH(routes) - LENGTH(REPLACE(routes, ',', '')) - 1 = (
+    SELECT COUNT(DISTINCT agency) FROM answer
+    WHERE answer.number = outbox.number AND status <> '01' AND INSTR(routes, ',' || agency || ',')
+)
+FROM open CROSS JOIN outbox USING (number)
+"""
 _SETTINGS = (
     "journal_mode = WAL",
     "synchronous = FULL",
+    "temp_store = MEMORY",
     "cache_size = -16384",  # KiB: the indexes on ids are hit all over, and what does not fit is read from the file
     "wal_autocheckpoint = 8000",  # pages: one that changes often is copied into the file once and not each time
 )
@@ -91,10 +106,14 @@ class Store:
             for setting in _SETTINGS:
                 self._sql.execute(f"PRAGMA {setting}")
             self._sql.executescript(_SCHEMA)
+            self._sql.execute(_UNFINISHED)
             # A table of another form is left as it is above: better refused now than in the middle of a round.
             self._sql.execute("SELECT number, agency, status, reason, created FROM answer LIMIT 0")
         except sqlite3.Error as error:
             raise UnavailableError(f"cannot open the client's store {path}: {error}") from error
+
+        self._finished: Counter[str] = Counter()
+        self._summed_until = 0
 
     @contextmanager
     def _unsynced(self) -> Iterator[None]:
@@ -310,15 +329,28 @@ class Store:
         return [row[0] for row in rows]
 
     def summary(self) -> Summary:
-        """Counts over the documents of the outbox."""
-        row = self._sql.execute(
-            "SELECT COUNT(*), COALESCE(SUM(state = 1), 0), COALESCE(SUM(state = 2), 0),"
-            " COALESCE(SUM(LENGTH(routes) - LENGTH(REPLACE(routes, ',', '')) - 1 ="
-            " (SELECT COUNT(DISTINCT agency) FROM answer WHERE number = outbox.number AND status <> '01'"
-            " AND INSTR(routes, ',' || agency || ','))), 0)"
-            " FROM outbox WHERE kind = 'document'"
-        ).fetchone()
-        return Summary(*row)
+        """Counts over the documents of the outbox.
+
+        The first call looks at all of them; later ones at those that are new or were not finished.
+        """
+        finished, others = Counter(self._finished), Counter[str]()
+        unfinished = []
+        with self._sql as sql:
+            sql.execute("BEGIN")
+            newest = self.newest()
+            for number, state, is_acknowledged in sql.execute(_SUMMARY, {"seen": self._summed_until}):
+                is_finished = state in (_REJECTED, _RENEWED) or (state == _ACCEPTED and is_acknowledged)
+                counts = finished if is_finished else others
+                counts["documents"] += 1
+                counts["accepted"] += state == _ACCEPTED
+                counts["rejected"] += state == _REJECTED
+                counts["acknowledged"] += is_acknowledged
+                if not is_finished:
+                    unfinished.append((number,))
+            sql.execute("DELETE FROM unfinished")
+            sql.executemany("INSERT INTO unfinished VALUES (?)", unfinished)
+        self._finished, self._summed_until = finished, newest
+        return Summary(*(finished[name] + others[name] for name in Summary._fields))
 
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""

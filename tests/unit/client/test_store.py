@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lienthong.client import State
 from lienthong.client.rows import Answer, Arrival, Outgoing, ReceiptLine, Round, Summary
 from lienthong.client.store import Store
 from lienthong.kernel.errors import InvariantError, UnavailableError
+from unit.kernel.world import quick
 
 NOW = 1_790_000_000_000
 TABLES = ("outbox", "answer", "inbox", "cursor")
@@ -200,6 +204,38 @@ def test_the_summary_counts_documents_only(store: Store) -> None:
     store.add([outgoing(1), outgoing(2), outgoing(3, kind="acknowledgement", content_key=None, routes=[])])
     store.take(heard(1, ReceiptLine(identity(1), "", 1), ReceiptLine(identity(2), "expired", 2)))
     assert Summary(documents=2, accepted=1, rejected=1, acknowledged=0) == store.summary()
+
+
+@quick
+@given(st.data())
+def test_the_summary_counts_what_there_is(draw: st.DataObject) -> None:
+    """Whatever happened since it was asked for last, it says what a store that was just opened says."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "store.sqlite")
+        number = sequence = 0
+        for step in draw.draw(st.lists(st.sampled_from(["add", "receipt", "answer", "renew", "ask"]), max_size=25)):
+            if step == "add" or number == 0:
+                number += 1
+                store.add([outgoing(number, routes=draw.draw(st.sampled_from([["H26"], ["H26", "H37"]])))])
+                continue
+            one = identity(draw.draw(st.integers(1, number)))
+            sequence += 1
+            if step == "receipt":
+                store.take(heard(sequence, ReceiptLine(one, draw.draw(st.sampled_from(["", "expired"])), 1)))
+            elif step == "answer":
+                agency, status = draw.draw(st.sampled_from(["H26", "H37"])), draw.draw(st.sampled_from(["01", "03"]))
+                store.take(heard(sequence, Answer(one, agency, status, "", NOW)))
+            else:
+                sequence -= 1
+                if step == "renew" and one in {waiting.id for waiting in store.pending()}:
+                    number += 1
+                    store.renew(one, outgoing(number, content_key=None))
+                else:
+                    store.summary()
+        fresh = Store(Path(folder) / "store.sqlite")
+        assert fresh.summary() == store.summary() == store.summary()
+        fresh.close()
+        store.close()
 
 
 # -- the inbox
