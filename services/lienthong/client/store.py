@@ -339,12 +339,13 @@ class Store:
             sql.execute("BEGIN")
             newest = self.newest()
             for number, state, is_acknowledged in sql.execute(_SUMMARY, {"seen": self._summed_until}):
-                is_finished = state in (_REJECTED, _RENEWED) or (state == _ACCEPTED and is_acknowledged)
+                goes_on = state in (_PENDING, _ACCEPTED)
+                is_finished = not goes_on or (state == _ACCEPTED and is_acknowledged)
                 counts = finished if is_finished else others
                 counts["documents"] += 1
                 counts["accepted"] += state == _ACCEPTED
                 counts["rejected"] += state == _REJECTED
-                counts["acknowledged"] += is_acknowledged
+                counts["acknowledged"] += goes_on and is_acknowledged
                 if not is_finished:
                     unfinished.append((number,))
             sql.execute("DELETE FROM unfinished")
