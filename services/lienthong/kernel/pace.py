@@ -2,7 +2,7 @@
 
 __all__ = ["Pace"]
 
-_CALM_SECONDS = 0.006
+_CALM_SECONDS = 0.002
 _WINDOW_SECONDS = 0.1
 """Over so long it is judged whether there is much to do; shorter, two records that come together look like many."""
 _BUSY_RATE = 1_000.0
