@@ -89,7 +89,8 @@ def _around_store(point: _Point, method: str, name: str) -> None:
 
 def _arm(point: _Point) -> None:
     """Make the process pass its points."""
-    take, write = Reader.take, AIOKafkaConnection.send
+    take = Reader.take
+    write: Callable[..., Any] = AIOKafkaConnection.send
 
     async def taking(self: Reader, *args: Any) -> Any:
         rounds = await take(self, *args)
@@ -103,8 +104,8 @@ def _arm(point: _Point) -> None:
             point.at("append.written")
         return sent
 
-    Reader.take = taking  # type: ignore[method-assign]
-    AIOKafkaConnection.send = writing
+    setattr(Reader, "take", taking)  # noqa: B010
+    setattr(AIOKafkaConnection, "send", writing)  # noqa: B010
     quarantines = lambda rows: any(partition.topic == QUARANTINE for partition in rows)  # noqa: E731
     _around(point, Publisher, "append", "quarantine", when=quarantines)
     _around(point, Publisher, "append", "append", when=lambda rows: not quarantines(rows))
