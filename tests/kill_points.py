@@ -90,7 +90,7 @@ def _around_store(point: _Point, method: str, name: str) -> None:
 def _arm(point: _Point) -> None:
     """Make the process pass its points."""
     take = Reader.take
-    write: Callable[..., Any] = AIOKafkaConnection.send
+    write: Callable[..., Any] = getattr(AIOKafkaConnection, "send")  # noqa: B009
 
     async def taking(self: Reader, *args: Any) -> Any:
         rounds = await take(self, *args)
