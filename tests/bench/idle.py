@@ -12,10 +12,10 @@ AGENCIES = 95
 _SETTLE_SECONDS = 2.0
 
 
-async def idle(bench: Bench) -> None:
+async def idle(bench: Bench, agencies: int = AGENCIES) -> None:
     """Measure the share of a core that the services use, each and together, and Kafka's beside it."""
     rig, seconds = bench.rig, bench.sizes.idle_seconds
-    await rig.grow(AGENCIES)
+    await rig.grow(agencies)
     bench.say(f"idle: nothing is sent for {seconds:.0f} s, {len(rig.agencies)} agencies")
     await asyncio.sleep(_SETTLE_SECONDS)
     loop = asyncio.get_running_loop()

@@ -165,7 +165,7 @@ async def _send(
 
 
 async def _round(rig: Rig, mark: str, count: int, rate: float, timeout_seconds: float) -> Outcome:
-    agencies = rig.agencies[:AGENCIES]
+    agencies = rig.agencies
     patience = timeout_seconds * 0.8
     names = [f"agencies {number}" for number in range(1, _PROCESSES + 1)]
     roles = [
@@ -175,14 +175,14 @@ async def _round(rig: Rig, mark: str, count: int, rate: float, timeout_seconds: 
     return await run_crew(roles, counting=names, timeout_seconds=timeout_seconds, watch=rig.watch)
 
 
-async def national(bench: Bench) -> None:
+async def national(bench: Bench, agencies: int = AGENCIES) -> None:
     """The pattern as fast as it goes, for rates, and on a schedule of a quarter of that, for latencies."""
     rig, sizes, measured = bench.rig, bench.sizes, bench.measured
-    await rig.grow(AGENCIES)
+    await rig.grow(agencies)
     count, mark = sizes.national_documents, "w2"
-    planned = list(pattern(count, rig.agencies[:AGENCIES], mark))
+    planned = list(pattern(count, rig.agencies, mark))
     deliveries = sum(len(one.recipients) for one in planned)
-    bench.say(f"W2: {count} documents of {AGENCIES} agencies, {deliveries} deliveries, as fast as they go")
+    bench.say(f"W2: {count} documents of {agencies} agencies, {deliveries} deliveries, as fast as they go")
     disk = rig.disk_bytes()
     outcome = await _round(rig, mark, count, 0, sizes.part_seconds)
     disk = rig.disk_bytes() - disk

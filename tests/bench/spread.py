@@ -89,11 +89,13 @@ def _note(bench: Bench, service: str, processes: int, count: int, elapsed: float
 
 
 async def spread(bench: Bench) -> None:
-    """Rounds with one process and with two, in turn."""
+    """Rounds with one process and with two, in turn, after a warm-up."""
     rig, sizes, measured = bench.rig, bench.sizes, bench.measured
     partitions = [Partition(LEDGER, 0)]
     async with Bus.connect(rig.settings.kafka(), "bench") as bus, bus.reader() as reader:
         await reader.ends(partitions)
+        bench.say(f"lanes-warm-up: {sizes.spread_documents} documents")
+        await _round(bench.uncounted(), reader, 1, "spread-warm-up")
         for number in range(1, sizes.spread_rounds + 1):
             for processes in (1, 2):
                 bench.say(f"lanes-{number}: {sizes.spread_documents} documents, {processes} of intake and of dispatch")
