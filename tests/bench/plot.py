@@ -12,8 +12,11 @@ from bench.rounds import SHARES
 __all__ = ["draw"]
 
 _RATES = ("performance", "relay", "w1", "faststream", "w3_10", "w3_100", "w3_1000", "w5", "w5_core")
-_COSTS = ("Raw relay", "FastStream relay", "W1")
-_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+_COSTS = ("Raw relay", "W1", "W3 with 10 agencies", "W3 with 100 agencies", "W3 with 1,000 agencies")
+_COLOURS = (
+    "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb",
+    "#222255", "#882255", "#ddaa77", "#117733", "#99ddbb",
+)  # fmt: skip
 
 
 def draw(measured: Measurements, folder: Path, stem: str) -> dict[str, Path]:
@@ -84,7 +87,7 @@ def _latency(measured: Measurements, axes: Any) -> None:
         values = [one.median for one in figures if one is not None]
         if len(values) == len(FRACTIONS):
             axes.plot(list(FRACTIONS), values, marker="o", color=colour, label=f"{share:.0%} of W1's rate")
-    axes.set_yscale("log")
+    axes.set_ylim(bottom=0)
     axes.set_ylabel("ms, from when a document was due")
     axes.grid(axis="y", alpha=0.3)
     axes.legend(frameon=False)

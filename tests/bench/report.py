@@ -8,7 +8,17 @@ from pathlib import Path
 
 from bench.figures import Measurements
 from bench.sizes import VALUE_BYTES, Sizes
-from bench.sizing import BROKER_CORES, COPIES, DEMANDS, KEPT_DAYS, UTILISATION, Installation, costs_of, install
+from bench.sizing import (
+    BROKER_CORES,
+    BROKER_MB,
+    COPIES,
+    DEMANDS,
+    KEPT_DAYS,
+    UTILISATION,
+    Installation,
+    costs_of,
+    install,
+)
 from bench.stacks import busiest
 from bench.targets import Verdict
 
@@ -37,7 +47,7 @@ METHOD = (
     " two to six for most others, 38 to 60 for one of forty, all for three of a thousand; sizes log-normal around"
     " 12 KB, cut at 1 and 100 KiB; every delivery is acknowledged with 01, 03, 05 and 06. Rates are of documents"
     " handed over as fast as they go, until every sender holds every 06; latencies, from when a document was due until"
-    " its recipient has it, are of a schedule at a quarter of that rate.",
+    " its recipient has it, are of a schedule at a tenth of that rate.",
     "W3: one process seals and appends for all senders, one reads and verifies all inboxes, with kernel and bus but"
     " without stores and acknowledgements, in the same way for every number of agencies; documents/s until all have"
     " been verified. The agencies are added to one running backbone, step by step.",
@@ -172,7 +182,8 @@ def profile_rows(measured: Measurements) -> list[list[str]]:
 _SIZING = (
     "Computed from W2's processor time and disk of a document, and from what a byte more costs (W1 with 1 and with"
     f" 100 KiB). Assumed: files of {DEMANDS[0].size / 1024:.0f} KiB in the mean, W2's fan-out and acknowledgements,"
-    f" {COPIES} copies, brokers with {BROKER_CORES} cores, {UTILISATION:.0%} of every core used at the peak; "
+    f" {COPIES} copies, brokers with {BROKER_CORES} cores that write at most {BROKER_MB:.0f} MB/s,"
+    f" {UTILISATION:.0%} of every core used at the peak; "
     + "; ".join(f"{one.name}: {one.assumed}" for one in DEMANDS)
     + ". Cores are those of this machine."
 )

@@ -31,7 +31,8 @@ class Sizes:
         fleets: numbers of agencies (W3), ascending; the first is what the others are compared with.
         fleet_documents: documents of one round (W3).
         fleet_rounds: rounds for each number of agencies (W3); one warm-up comes before.
-        national_documents: documents of the national pattern (W2), once as fast as they go.
+        national_warm_up: documents of the national pattern (W2) for a broker that has just started.
+        national_documents: documents of the pattern, once as fast as they go.
         national_seconds: how long they are handed over on a schedule (W2); 0: not at all.
         idle_seconds: how long nothing is sent.
         spread_documents: documents in the queue of one and of two processes of each service.
@@ -63,6 +64,7 @@ class Sizes:
     fleets: tuple[int, ...]
     fleet_documents: int
     fleet_rounds: int
+    national_warm_up: int
     national_documents: int
     national_seconds: float
     idle_seconds: float
@@ -109,6 +111,7 @@ FULL = Sizes(
     fleets=(10, 100, 1_000),
     fleet_documents=30_000,
     fleet_rounds=3,
+    national_warm_up=1_000,
     national_documents=3_000,
     national_seconds=30.0,
     idle_seconds=20.0,
@@ -134,7 +137,7 @@ QUICK = Sizes(
     tool_messages=1_000,
     large_documents=200,
     latency_rounds=1,
-    latency_seconds=6.0,
+    latency_seconds=5.0,
     audits=1,
     express_queued=20_000,
     express_seconds=4.0,
@@ -143,6 +146,7 @@ QUICK = Sizes(
     fleets=(10, 100),
     fleet_documents=8_000,
     fleet_rounds=1,
+    national_warm_up=0,
     national_documents=200,
     national_seconds=0.0,
     idle_seconds=5.0,

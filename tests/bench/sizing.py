@@ -10,6 +10,7 @@ from bench.sizes import VALUE_BYTES
 
 __all__ = [
     "BROKER_CORES",
+    "BROKER_MB",
     "COPIES",
     "DEMANDS",
     "KEPT_DAYS",
@@ -26,6 +27,8 @@ COPIES = 3
 UTILISATION = 0.5
 """Share of a core that is used at the peak: the other half is for bursts and for catching up after a pause."""
 BROKER_CORES = 4
+BROKER_MB = 200.0
+"""Megabytes a second that a broker's disk and network are relied on for at the peak."""
 KEPT_DAYS = 30
 """How long out topics and inboxes are kept where only the ledger is kept for ever."""
 _YEAR_DAYS = 365
@@ -114,7 +117,7 @@ class Installation:
         cores: busy at the peak, by process.
         processes: of each service, one core each.
         lanes: the express lane among them.
-        brokers: with `BROKER_CORES` cores each.
+        brokers: with `BROKER_CORES` cores each; none writes more than `BROKER_MB`.
         disk_tb: terabytes a year of all copies when everything is kept for ever.
         ledger_disk_tb: the same when out topics and inboxes are kept for `KEPT_DAYS`.
         written_mb: megabytes a second that each broker writes at the peak.
@@ -134,8 +137,9 @@ def install(demand: Demand, costs: Costs) -> Installation:
     cores = {name: demand.peak * costs.cpu_at(name, demand.size) / 1e6 for name in ("kafka", *SERVICES)}
     cores["kafka"] *= COPIES
     processes = {name: max(1, ceil(cores[name] / UTILISATION)) for name in SERVICES}
-    brokers = max(_LEAST_BROKERS, ceil(cores["kafka"] / UTILISATION / BROKER_CORES))
     one = costs.disk_at(demand.size)
+    written = demand.peak * one * COPIES / 1e6
+    brokers = max(_LEAST_BROKERS, ceil(cores["kafka"] / UTILISATION / BROKER_CORES), ceil(written / BROKER_MB))
     ledger = one / (2 + costs.fan_out)
     rest = (one - ledger) * KEPT_DAYS / _YEAR_DAYS
     return Installation(
@@ -145,7 +149,7 @@ def install(demand: Demand, costs: Costs) -> Installation:
         brokers,
         demand.year * one * COPIES / 1e12,
         demand.year * (ledger + rest) * COPIES / 1e12,
-        demand.peak * one * COPIES / brokers / 1e6,
+        written / brokers,
     )
 
 

@@ -27,10 +27,16 @@ def test_cores_are_the_rate_times_the_cost() -> None:
 
 def test_more_than_half_a_core_needs_another_process_and_another_lane() -> None:
     """A process has one core, of which half is used at the peak."""
-    need = install(replace(DEMAND, peak=3_000.0), COSTS)
+    need = install(replace(DEMAND, peak=3_000.0), replace(COSTS, disk=1_000))
     assert {"intake": 3, "dispatch": 2, "notary": 1} == need.processes
     assert need.lanes == 4
     assert need.brokers == 5  # 9 cores, half of each used, four a broker
+
+
+def test_what_a_broker_can_write_bounds_it() -> None:
+    """420 MB/s a copy are 1,260 MB/s of three: seven brokers of 180 MB/s each."""
+    need = install(replace(DEMAND, peak=3_000.0), COSTS)
+    assert (7, pytest.approx(180.0)) == (need.brokers, need.written_mb)
 
 
 def test_larger_documents_cost_more_where_their_bytes_go() -> None:
