@@ -75,10 +75,14 @@ async def test_what_fails_takes_no_other_figures_with_it() -> None:
 
 async def test_when_the_time_is_used_up_the_rest_is_noted() -> None:
     """What has been measured stays."""
-    plan: Plan = [(Stage("whole", 2), [Workload("w1", measure_one), Workload("w2", hang), Workload("w3", measure_one)])]
+    plan: Plan = [
+        (Stage("whole", 2), [Workload("w1", measure_one), Workload("w2", hang), Workload("w3", measure_one)]),
+        (Stage("broken", 2), [Workload("w7", measure_one)]),
+    ]
     measured = await performed(plan, total_seconds=0.05)
     assert [1.0] == measured.values("x")
-    assert {"w2", "w3"} == set(measured.failures)
+    assert {"w2", "w3", "w7"} == set(measured.failures)
+    assert {"the whole was not finished within 0 s"} == set(measured.failures.values())
 
 
 async def test_only_what_is_asked_for_runs() -> None:
