@@ -3,7 +3,7 @@
 A thousand clients do not fit on the machine that is measured. So one process seals and appends for all senders
 and one reads all inboxes, whatever the number of agencies: with the kernel and the bus, in the same topics, with
 the same seals, sequence numbers and verification, but without the store on disk and without acknowledgements.
-The agencies are added to one backbone, so the steps follow one another, each after a warm-up.
+The agencies are added to one backbone, so the steps follow one another, each after rounds that warm up.
 """
 
 from collections.abc import Sequence
@@ -90,17 +90,18 @@ async def _round(rig: Rig, agencies: Sequence[str], mark: str, count: int, timeo
 
 
 async def fleet(bench: Bench, agencies: int) -> None:
-    """Rounds with so many agencies; the warm-up also pays for the first use of each inbox."""
+    """Rounds with so many agencies; those that warm up also pay for the first use of each inbox."""
     rig, sizes, measured = bench.rig, bench.sizes, bench.measured
     bench.say(f"W3: connecting agencies up to {agencies}")
     await rig.grow(agencies)
     taking_part = rig.agencies[:agencies]
     name = f"W3 with {agencies:,} agencies"
-    for number in range(sizes.fleet_rounds + 1):
+    for number in range(1 - sizes.fleet_warm_ups, 1 + sizes.fleet_rounds):
+        counts = number > 0
         mark = f"w3-{agencies}-{number}"
-        bench.say(f"{mark}: {sizes.fleet_documents} documents{'' if number else ', to warm up'}")
+        bench.say(f"{mark}: {sizes.fleet_documents} documents{'' if counts else ', to warm up'}")
         outcome = await _round(rig, taking_part, mark, sizes.fleet_documents, sizes.part_seconds)
-        if number:
+        if counts:
             rate = sizes.fleet_documents / outcome.reports["readers"]["seconds"]
             measured.add(f"w3_{agencies}", name, "documents/s", rate)
             measured.add_cpu(name, outcome.cpu, sizes.fleet_documents)

@@ -43,6 +43,7 @@ METHOD = (
     "Raw relay and FastStream relay: records/s until the consumer has read all; the FastStream relay commits by"
     " itself, as is FastStream's default. W1: until the sender has verified the acknowledgements of all"
     " documents. CPU: of each process from the start of a round until then.",
+    "W2 and idle, W3, lanes, and W7 have a broker of their own each, which is warmed up by the same kind of work.",
     "W2: 95 agencies as clients with their stores, in two processes; one recipient for four documents of five,"
     " two to six for most others, 38 to 60 for one of forty, all for three of a thousand; sizes log-normal around"
     " 12 KB, cut at 1 and 100 KiB; every delivery is acknowledged with 01, 03, 05 and 06. Rates are of documents"

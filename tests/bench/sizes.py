@@ -30,7 +30,8 @@ class Sizes:
         restarts: how often each of them is (W6).
         fleets: numbers of agencies (W3), ascending; the first is what the others are compared with.
         fleet_documents: documents of one round (W3).
-        fleet_rounds: rounds for each number of agencies (W3); one warm-up comes before.
+        fleet_warm_ups: rounds that do not count, for each number of agencies (W3).
+        fleet_rounds: rounds that count, for each number of agencies (W3).
         national_warm_up: documents of the national pattern (W2) for a broker that has just started.
         national_documents: documents of the pattern, once as fast as they go.
         national_seconds: how long they are handed over on a schedule (W2); 0: not at all.
@@ -63,6 +64,7 @@ class Sizes:
     restarts: int
     fleets: tuple[int, ...]
     fleet_documents: int
+    fleet_warm_ups: int
     fleet_rounds: int
     national_warm_up: int
     national_documents: int
@@ -110,6 +112,7 @@ FULL = Sizes(
     restarts=3,
     fleets=(10, 100, 1_000),
     fleet_documents=30_000,
+    fleet_warm_ups=2,
     fleet_rounds=3,
     national_warm_up=1_000,
     national_documents=3_000,
@@ -145,6 +148,7 @@ QUICK = Sizes(
     restarts=1,
     fleets=(10, 100),
     fleet_documents=8_000,
+    fleet_warm_ups=1,
     fleet_rounds=1,
     national_warm_up=0,
     national_documents=200,
