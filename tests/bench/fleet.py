@@ -98,8 +98,8 @@ async def fleet(bench: Bench, agencies: int) -> None:
     name = f"W3 with {agencies:,} agencies"
     for number in range(1 - sizes.fleet_warm_ups, 1 + sizes.fleet_rounds):
         counts = number > 0
-        mark = f"w3-{agencies}-{number}"
-        bench.say(f"{mark}: {sizes.fleet_documents} documents{'' if counts else ', to warm up'}")
+        mark = f"w3-{agencies}-{number}" if counts else f"w3-{agencies}-warm-up-{1 - number}"
+        bench.say(f"{mark}: {sizes.fleet_documents} documents")
         outcome = await _round(rig, taking_part, mark, sizes.fleet_documents, sizes.part_seconds)
         if counts:
             rate = sizes.fleet_documents / outcome.reports["readers"]["seconds"]
