@@ -24,7 +24,7 @@ __all__ = ["express"]
 _RATE = 60.0
 """Express documents a second, to both readers together."""
 _HEAD_START_SECONDS = 0.1
-_SHARE_OF_QUEUE = 0.4
+_SHARE_OF_QUEUE = 0.3
 """Express documents are sent for about so much of the time that the queue takes."""
 _DRAIN_SECONDS = 120.0
 
