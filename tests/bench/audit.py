@@ -27,4 +27,4 @@ async def audit(rig: Rig, *, timeout_seconds: float) -> Outcome:
         UnavailableError: the audit found damage, failed, or took too long.
     """
     roles = [Role("auditor", _audit, (rig.settings,))]
-    return await run_crew(roles, counting="auditor", timeout_seconds=timeout_seconds, watch=rig.watch_kafka)
+    return await run_crew(roles, counting=("auditor",), timeout_seconds=timeout_seconds, watch=rig.watch_kafka)
