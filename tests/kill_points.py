@@ -8,7 +8,7 @@ knows yet what came of it. The process sends itself SIGKILL when it is there for
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import agency_process
 from lienthong.client.delivery import Delivery
 from lienthong.client.store import Store
 from lienthong.kernel.bus import Publisher, Reader
-from lienthong.kernel.topics import QUARANTINE
+from lienthong.kernel.topics import QUARANTINE, Partition
 
 __all__ = ["AGENCY_POINTS", "SERVICE_POINTS"]
 
@@ -87,10 +87,14 @@ def _around_store(point: _Point, method: str, name: str) -> None:
     setattr(Store, method, outer)
 
 
+def _quarantines(rows: Mapping[Partition, Any]) -> bool:
+    return any(partition.topic == QUARANTINE for partition in rows)
+
+
 def _arm(point: _Point) -> None:
     """Make the process pass its points."""
     take = Reader.take
-    write: Callable[..., Any] = getattr(AIOKafkaConnection, "send")  # noqa: B009
+    write: Callable[..., Any] = AIOKafkaConnection.send
 
     async def taking(self: Reader, *args: Any) -> Any:
         rounds = await take(self, *args)
@@ -106,9 +110,8 @@ def _arm(point: _Point) -> None:
 
     setattr(Reader, "take", taking)  # noqa: B010
     setattr(AIOKafkaConnection, "send", writing)  # noqa: B010
-    quarantines = lambda rows: any(partition.topic == QUARANTINE for partition in rows)  # noqa: E731
-    _around(point, Publisher, "append", "quarantine", when=quarantines)
-    _around(point, Publisher, "append", "append", when=lambda rows: not quarantines(rows))
+    _around(point, Publisher, "append", "quarantine", when=_quarantines)
+    _around(point, Publisher, "append", "append", when=lambda rows: not _quarantines(rows))
     _around(point, Reader, "commit", "commit")
     _around(point, Delivery, "acknowledge", "acknowledge")
     for method, name in (("add", "add"), ("take", "store_take"), ("settle", "settle")):
