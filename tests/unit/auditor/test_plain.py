@@ -1,7 +1,7 @@
 """What is taken quickly and what is taken one by one must come to the same report, whatever was done to the topics."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -9,6 +9,7 @@ from lienthong.auditor.in_lane import InLane
 from lienthong.auditor.out_lane import OutLane
 from lienthong.auditor.plain import PlainEntries
 from lienthong.kernel.bus import Row
+from lienthong.kernel.ledger import Record
 from lienthong.kernel.topics import LEDGER, Partition, inbox, outbox
 from unit.auditor.audit_world import AGENCIES, BACKBONE, LANES, World, history
 from unit.kernel.world import agency, key_named, key_of
@@ -126,10 +127,15 @@ async def test_nearly_every_entry_is_taken_quickly(monkeypatch: pytest.MonkeyPat
     for _ in range(3):
         world.send("H01", "H02", "H03", count=50)
         world.settle()
-    taken = []
+    taken: list[int] = []
     take = PlainEntries.take
+
+    def counted(entries: PlainEntries, records: Sequence[Record], start: int, position: int) -> int:
+        taken.append(take(entries, records, start, position))
+        return taken[-1]
+
     with monkeypatch.context() as patch:
-        patch.setattr(PlainEntries, "take", lambda *rest: taken.append(take(*rest)) or taken[-1])
+        patch.setattr(PlainEntries, "take", counted)
 
         report = await world.audit()
 
