@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from lienthong.kernel.ledger import Outcome
 from lienthong.kernel.randomness import random_bytes
 from lienthong.kernel.reasons import Reason
+from lienthong.kernel.statement import Kind
 
 __all__ = ["GENESIS_DIGEST", "UNKNOWN_CODE", "LaneFacts", "Places", "outcome_code"]
 
@@ -157,6 +158,25 @@ class LaneFacts:
             and self._sorts[self._sort[at]].kind == kind
             and not self._flags[at] & _BROKEN
         )
+
+    def is_receipt(self, position: int, digest: bytes, envelope_id: bytes | None, judged_at: int) -> bool:
+        """Whether an accepted entry that counts and can be believed has all this; a digest is 32 bytes."""
+        at = position - self.first
+        return (
+            envelope_id is not None
+            and self._digests.startswith(digest, at * _DIGEST_BYTES)
+            and self._ids.startswith(envelope_id, at * _ID_BYTES)
+            and len(digest) == _DIGEST_BYTES
+            and len(envelope_id) == _ID_BYTES
+            and self._judged[at] == judged_at
+            and self._sorts[self._sort[at]].code == _ACCEPTED
+            and not self._flags[at] & (_BROKEN | _DUPLICATE)
+        )
+
+    def is_document(self, position: int, agency: str) -> bool:
+        """Whether it is a document of this agency that can be believed."""
+        _, of, kind = self._sorts[self._sort[position - self.first]]
+        return of == agency and kind == Kind.DOCUMENT and not self._flags[position - self.first] & _BROKEN
 
     def digest(self, position: int) -> bytes:
         """SHA-256 of the value, 32 bytes."""

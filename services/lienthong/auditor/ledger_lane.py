@@ -115,7 +115,7 @@ class LedgerLane:
 
     def _after(self, record: Record, entry: Entry) -> None:
         if record.value is not None and self._check.is_sound(record.value, entry):
-            self._statements.receipt(entry, record.value, known_only=True)
+            self._statements.receipt(entry.position, record.value, known_only=True)
 
     def _take(self, record: Record, entry: Entry) -> None:
         lane, counts = self._lane, self._lane.counts
@@ -176,9 +176,9 @@ class LedgerLane:
                 lane.expect(recipient, position)
             if not checked.broken and record.value is not None:
                 if entry.kind == Kind.RECEIPT:
-                    self._statements.receipt(entry, record.value)
+                    self._statements.receipt(entry.position, record.value)
                 elif entry.kind == Kind.ACKNOWLEDGEMENT:
-                    self._statements.acknowledgement(entry, record.value)
+                    self._statements.acknowledgement(entry.position, record.value)
 
     def _order(self, entry: Entry, places: Places, digest: bytes) -> tuple[Count, bool]:
         """What the fold says, beyond gaps, and whether it repeats an entry with another content."""

@@ -17,7 +17,7 @@ from lienthong.auditor.fold import AuditFold
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules
 from lienthong.auditor.statements import StatementCheck
-from lienthong.kernel.ledger import Entry, Headers, Outcome, Record, Source
+from lienthong.kernel.ledger import Headers, Outcome, Record
 from lienthong.kernel.statement import Kind
 
 __all__ = ["PlainEntries"]
@@ -109,43 +109,33 @@ class PlainEntries:
 
     def _one(self, record: Record, position: int) -> bool:
         """Take an entry; False, and nothing is done, if it is not plain."""
-        lane, fold, value = self._lane, self._fold, record.value
+        lane, value, appended_at = self._lane, record.value, record.timestamp
         parts = _parts(record.headers)
         if parts is None or value is None:
             return False
         agency_bytes, offset, generation_bytes, judged, identity, kind_bytes, routes_bytes = parts
         stream = self._streams.get((agency_bytes, generation_bytes)) or self._met(agency_bytes, generation_bytes)
-        if (judged, record.timestamp) != self._judged:
-            self._moment = self._moment_of(judged, record.timestamp)
-            self._judged = judged, record.timestamp
+        if (judged, appended_at) != self._judged:
+            self._moment = self._moment_of(judged, appended_at)
+            self._judged = judged, appended_at
         moment = self._moment
-        if stream is None or moment is None:
+        if stream is None or moment is None or offset != stream.places.end or identity in lane.lost_ids:
             return False
         source, places, receipt_due, sorts = stream
-        if (
-            offset != places.end
-            or fold.last_offset(*source) != offset - 1
-            or fold.position_of(identity) is not None
-            or identity in lane.lost_ids
-        ):
-            return False
         agency, generation = source
         judged_at, known_at, known = moment
-        verdict = self._judge.verdict(value, agency=agency, lane=lane.number, at=judged_at, known=known_at)
-        kind, routes = verdict.kind, verdict.routes
+        reason, _, found, kind, routes = self._judge.verdict(
+            value, agency=agency, lane=lane.number, at=judged_at, known=known_at
+        )
         if (
-            verdict.reason is not None
-            or verdict.id != identity
+            reason is not None
+            or found != identity
             or kind is None
             or kind is not _KINDS.get(kind_bytes)
             or routes != (self._routes.get(routes_bytes) or self._routes_of(routes_bytes))
+            or not self._fold.take_plain(source, offset, identity, position, appended_at)
         ):
             return False
-        entry = Entry(
-            position, record.timestamp, Outcome.ACCEPTED, Source(agency, offset, generation), judged_at, known_at,
-            identity, kind, routes, "", "", b"",
-        )  # fmt: skip
-        fold.take(entry)
         places.append(position)
         lane.generation[agency] = generation
         sort = sorts.get(kind)
@@ -155,9 +145,9 @@ class PlainEntries:
         for recipient in routes:
             lane.expect(recipient, position)
         if kind is Kind.RECEIPT:
-            self._statements.receipt(entry, value)
+            self._statements.receipt(position, value)
         elif kind is Kind.ACKNOWLEDGEMENT:
-            self._statements.acknowledgement(entry, value)
+            self._statements.acknowledgement(position, value)
         return True
 
     def _met(self, agency_bytes: bytes, generation_bytes: bytes) -> _Stream | None:
