@@ -22,7 +22,7 @@ from lienthong.kernel.topics import Partition
 
 __all__ = ["sweep"]
 
-_FETCH_BYTES = 1_048_576
+_FETCH_BYTES = 524_288
 _TOGETHER = 16
 """Most partitions of one request: the first ones fill the answer, and each one costs something."""
 _WAIT_MS = 100
