@@ -33,8 +33,9 @@ _log = logging.getLogger(__name__)
 _ROUND_RECORDS = 1_000
 _STORED_TOGETHER = 250
 """Most records of one transaction: an express document waits for it, as the store has one thread."""
-_RELOADED = 250
-"""Most documents of each lane that are fetched from the store at once."""
+_RELOADED = 2 * _STORED_TOGETHER
+"""Most documents of each lane that are fetched from the store at once: more than a round may leave there, so that a
+caller who is quick enough finds the end of it."""
 _COMMIT_SECONDS = 1.0
 _TURN_SECONDS = 0.25
 """How often it is looked whether another process of the agency still receives."""
@@ -186,24 +187,21 @@ class Receiver:
                         continue
                     taken.first.setdefault(lane, headers.sequence)
                     last = headers.sequence
-                    await self._believe(record, headers, taken, fresh, ready)
+                    await self._believe(record, headers, taken, fresh)
                 taken.cursors[lane] = (last, records[-1].offset + 1)
-        stored = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
-        if not stored:
-            ready.leave()
-        else:
-            cursors.update(taken.cursors)
-            if not all(arrival.handed for arrival in taken.arrivals):
-                # While a round was verified, the caller may have found the store empty.
-                ready.leave()
-            for delivery in fresh:
-                ready.put(delivery)
+        async with ready.moving:
+            room = ready.room(one.size for one in fresh)
+            taken.arrivals[room:] = [one._replace(handed=False) for one in taken.arrivals[room:]]
+            stored = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
+            if stored:
+                cursors.update(taken.cursors)
+                ready.put(fresh[:room])
+            if room < len(fresh) or not stored:
+                ready.in_store = True
         self._tell({answer.document for answer in taken.answers} | {line.id for line in taken.receipts})
         return stored
 
-    async def _believe(
-        self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery], ready: Ready
-    ) -> None:
+    async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
         try:
             try:
@@ -226,14 +224,8 @@ class Receiver:
                 statement.priority, statement.body["subject"], headers.position, headers.judged_at,
                 True, value,
             )  # fmt: skip
-            # What comes after one that is left in the store is left there too, whatever the caller does meanwhile.
-            left = len(fresh) < len(taken.arrivals)
-            room = not left and ready.has_room(len(fresh), len(value))
-            taken.arrivals.append(arrival if room else arrival._replace(handed=False))
-            if room:
-                fresh.append(self._delivery(arrival, opened, redelivered=False))
-            else:
-                ready.leave()
+            taken.arrivals.append(arrival)
+            fresh.append(self._delivery(arrival, opened, redelivered=False))
         elif statement.kind is Kind.ACKNOWLEDGEMENT:
             body = statement.body
             taken.answers.extend(
@@ -361,11 +353,11 @@ class Receiver:
 
     async def _reload(self, ready: Ready) -> None:
         """Fetch waiting documents from the store: those of an earlier run, and those memory had no room for."""
-        left = ready.left
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._store.waiting, _RELOADED, dict(ready.last), ready.lanes
-        )
-        ready.found(found, left)
+        async with ready.moving:
+            found = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._store.waiting, _RELOADED, dict(ready.last), ready.lanes
+            )
+            ready.found(found, _RELOADED)
 
     def _opened(self, one: Delivery | Arrival) -> Delivery | None:
         """A document from the store is verified again: None if it is not believed any more."""

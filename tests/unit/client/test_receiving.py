@@ -180,7 +180,7 @@ async def test_nothing_is_lost_or_repeated_when_memory_is_full(
     """Room for a few documents, rounds cut into small pieces, a caller that is now quick and now slow."""
     monkeypatch.setattr("lienthong.client.receiving.Ready", partial(Ready, documents=5))
     monkeypatch.setattr("lienthong.client.receiving._STORED_TOGETHER", 7)
-    monkeypatch.setattr("lienthong.client.receiving._RELOADED", 3)
+    monkeypatch.setattr("lienthong.client.receiving._RELOADED", 9)
     monkeypatch.setattr("lienthong.client.receiving.PIECE", 2)
     monkeypatch.setattr("lienthong.kernel.pieces.PIECE", 2)
     topic, moments = Inbox(), Random(seed)
