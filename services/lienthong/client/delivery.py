@@ -22,7 +22,7 @@ _SETTLE_SECONDS = 0.006
 """How long settled documents wait for company in one acknowledgement."""
 _BUSY_SETTLE_SECONDS = 0.05
 """The same while many are settled."""
-_SETTLED_TOGETHER = 250
+_SETTLED_TOGETHER = 500
 """Most documents of one transaction: an express one that has just come waits for it, as the store has one thread."""
 
 

@@ -31,7 +31,7 @@ __all__ = ["Receiver"]
 
 _log = logging.getLogger(__name__)
 _ROUND_RECORDS = 1_000
-_STORED_TOGETHER = 250
+_STORED_TOGETHER = 500
 """Most records of one transaction: an express document waits for it, as the store has one thread."""
 _RELOADED = 2 * _STORED_TOGETHER
 """Most documents of each lane that are fetched from the store at once: more than a round may leave there, so that a
@@ -77,6 +77,9 @@ class Receiver:
         self._turn = turn
         self._express = Ready([EXPRESS_LANE])
         self._ordinary = Ready([lane for lane in range(judge.lanes) if lane != EXPRESS_LANE])
+        self._express_stored = asyncio.Event()
+        """Set unless a round of the express lane is being stored."""
+        self._express_stored.set()
         self._news = asyncio.Event()
         self._failure: InvariantError | None = None
         self._watchers: dict[bytes, set[asyncio.Event]] = {}
@@ -170,6 +173,8 @@ class Receiver:
         fresh: list[Delivery] = []
         ready = self._ready_of(next(iter(rounds)).number)
         async for some in rounds_in_pieces(rounds):
+            if ready is self._ordinary:
+                await self._express_stored.wait()
             for partition, records in some.items():
                 lane = partition.number
                 last = taken.cursors.get(lane, cursors.get(lane, (0, 0)))[0]
@@ -192,7 +197,7 @@ class Receiver:
         async with ready.moving:
             room = ready.room(one.size for one in fresh)
             taken.arrivals[room:] = [one._replace(handed=False) for one in taken.arrivals[room:]]
-            stored = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
+            stored = await self._store_round(taken, express=ready is self._express)
             if stored:
                 cursors.update(taken.cursors)
                 ready.put(fresh[:room])
@@ -200,6 +205,18 @@ class Receiver:
                 ready.in_store = True
         self._tell({answer.document for answer in taken.answers} | {line.id for line in taken.receipts})
         return stored
+
+    async def _store_round(self, taken: Round, *, express: bool) -> bool:
+        storing = asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
+        if not express:
+            return await storing
+        # Meanwhile ordinary records rest: the store's thread must wait for the interpreter's lock, at each of its
+        # steps up to five milliseconds, as long as there is something to compute here.
+        self._express_stored.clear()
+        try:
+            return await storing
+        finally:
+            self._express_stored.set()
 
     async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
@@ -327,6 +344,7 @@ class Receiver:
                 if handed % PIECE == 0:
                     # A caller that waits for nothing would hand itself all there is before an express one is read.
                     await give_way()
+                    await self._express_stored.wait()
 
     async def _is_our_turn(self, idle_seconds: float | None) -> bool:
         """Wait until no other process of the agency receives; whether that was in time."""

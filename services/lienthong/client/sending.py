@@ -31,7 +31,7 @@ _COLLECT_SECONDS = 0.004
 """How long ordinary statements wait for company under one seal."""
 _UNSENT_BYTES = 67_108_864
 _UNSENT_STATEMENTS = 20_000
-_STORED_TOGETHER = 250
+_STORED_TOGETHER = 500
 """Most statements of several hand-overs in one transaction: an express one waits for it."""
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
 """A statement older than this is signed anew rather than sent: it might expire on its way."""

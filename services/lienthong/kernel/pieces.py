@@ -7,10 +7,12 @@ from typing import TypeVar
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.topics import Partition
 
-__all__ = ["PIECE", "give_way", "in_pieces", "rounds_in_pieces", "split"]
+__all__ = ["LIGHT_PIECE", "PIECE", "give_way", "in_pieces", "rounds_in_pieces", "split"]
 
-PIECE = 50
-"""Values worked on in one go: one to three milliseconds of any hop."""
+PIECE = 25
+"""Records worked on in one go: one or two milliseconds where a record is judged or verified."""
+LIGHT_PIECE = 4 * PIECE
+"""The same where little is done with each."""
 _TURNS = 10
 """Turns of the event loop between two pieces. Between a record's arrival on its connection and the row made of it
 being on the way, tasks wake one another about so often, once a turn; an empty turn costs a microsecond."""
@@ -24,12 +26,12 @@ async def give_way() -> None:
         await asyncio.sleep(0)
 
 
-async def in_pieces(values: Sequence[_Value]) -> AsyncIterator[Sequence[_Value]]:
-    """Values in order, at most `PIECE` at a time; the loop's other tasks get their turn between two pieces."""
-    for at in range(0, len(values), PIECE):
+async def in_pieces(values: Sequence[_Value], size: int = PIECE) -> AsyncIterator[Sequence[_Value]]:
+    """Values in order, at most so many at a time; the loop's other tasks get their turn between two pieces."""
+    for at in range(0, len(values), size):
         if at:
             await give_way()
-        yield values[at : at + PIECE]
+        yield values[at : at + size]
 
 
 def split(rounds: Mapping[Partition, Sequence[Record]], size: int) -> Iterator[dict[Partition, Sequence[Record]]]:

@@ -70,23 +70,23 @@ async def hand_over(store: Store, *handed: Sequence[Outgoing]) -> list[list[byte
 
 async def test_express_statements_are_stored_before_ordinary_ones_that_wait(store: RecordingStore) -> None:
     """In a transaction of their own, however many ordinary ones were handed over before."""
-    handed = [some(0, 200), some(200, 100), some(300, 1, EXPRESS_LANE), some(400, 150), some(600, 1, EXPRESS_LANE)]
+    handed = [some(0, 400), some(400, 300), some(700, 1, EXPRESS_LANE), some(800, 200), some(1_000, 1, EXPRESS_LANE)]
     told = await hand_over(store, *handed)
     assert [[one.id for one in each] for each in handed] == told
-    assert [[EXPRESS_LANE] * 2, [1] * 200, [1] * 250] == store.transactions
+    assert [[EXPRESS_LANE] * 2, [1] * 400, [1] * 500] == store.transactions
 
 
 async def test_what_is_handed_over_at_once_is_stored_at_once(store: RecordingStore) -> None:
     """However much it is, and whatever lanes it has."""
-    mixed = [*some(1_000, 1, EXPRESS_LANE), *some(1_001, 400)]
+    mixed = [*some(1_000, 1, EXPRESS_LANE), *some(1_001, 600)]
     told = await hand_over(store, some(0, 1), mixed, some(1, 1))
-    assert [1, 401, 1] == [len(one) for one in told if isinstance(one, list)]
-    assert [1, 401, 1] == list(map(len, store.transactions))
+    assert [1, 601, 1] == [len(one) for one in told if isinstance(one, list)]
+    assert [1, 601, 1] == list(map(len, store.transactions))
 
 
 async def test_each_caller_hears_that_the_outbox_cannot_be_written(store: RecordingStore) -> None:
     """Also those of later transactions."""
     store.fails = True
-    told = await hand_over(store, some(0, 200), some(200, 200), some(400, 1, EXPRESS_LANE))
+    told = await hand_over(store, some(0, 400), some(400, 400), some(800, 1, EXPRESS_LANE))
     assert [UnavailableError] * 3 == [type(one) for one in told]
     assert [] == store.pending()

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.ledger import Headers
-from lienthong.kernel.pieces import in_pieces
+from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
 from lienthong.kernel.topics import Partition
 
 __all__ = ["Appended", "Publisher", "Row"]
@@ -124,7 +124,7 @@ class Publisher:
             batch = producer.create_batch()
             add = batch.append
             count = 0
-            async for piece in in_pieces(some):
+            async for piece in in_pieces(some, LIGHT_PIECE):
                 for value, headers, key in piece:
                     if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                         pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
