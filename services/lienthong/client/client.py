@@ -355,7 +355,7 @@ class Client:
             raise UnavailableError(f"the inbox was not read to its end within {timeout_seconds:.0f} s") from error
 
     def receive(self, *, idle_seconds: float | None = None) -> AsyncIterator[Delivery]:
-        """Documents for this agency, verified, each lane in sequence; goes on where the last run stopped.
+        """Documents for this agency, verified, express ones first, each lane in sequence; goes on where it stopped.
 
         A document is settled when it is acknowledged, or when the next one is asked for, which
         acknowledges that it arrived (01). What was handed to the caller and not settled before a
