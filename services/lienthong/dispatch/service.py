@@ -9,10 +9,11 @@ import structlog
 from lienthong.dispatch.acknowledged import AcceptanceTimes
 from lienthong.dispatch.inboxes import Inbox, Inboxes, inbox_state
 from lienthong.dispatch.metrics import DispatchMetrics
-from lienthong.kernel.bus import Bus, Publisher
+from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Outcome, Record
+from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
@@ -96,7 +97,10 @@ class _Part:
         if unknown:
             await publisher.know({partition.topic for partition in unknown})
             self._inboxes.set(await self._read_states(unknown))
-        rows = self._inboxes.number(counting)
+        rows: dict[Partition, list[Row]] = {}
+        async for some in in_pieces(counting, LIGHT_PIECE):
+            for partition, more in self._inboxes.number(some).items():
+                rows.setdefault(partition, []).extend(more)
         if rows:
             appended = await publisher.append(rows)
             for partition in self._inboxes.written(rows, appended):
@@ -105,15 +109,16 @@ class _Part:
         metrics = self._metrics
         delivered = {lane: metrics.delivery_seconds.labels(lane) for lane in self._lanes}
         acknowledged = {lane: metrics.acknowledgement_seconds.labels(lane) for lane in self._lanes}
-        for one in counting:
-            delivered[one.lane].observe(max(0, now - one.entry.appended_at) / 1000)
-            for seconds in self._times.take(one.entry, one.record.value):
-                acknowledged[one.lane].observe(seconds)
-        for partition, some in rows.items():
+        async for some in in_pieces(counting, LIGHT_PIECE):
+            for one in some:
+                delivered[one.lane].observe(max(0, now - one.entry.appended_at) / 1000)
+                for seconds in self._times.take(one.entry, one.record.value):
+                    acknowledged[one.lane].observe(seconds)
+        for partition, its_rows in rows.items():
             agency = partition.topic.removeprefix(inbox(""))
-            for kind, count in Counter(row.headers[-1][1] for row in some).items():
+            for kind, count in Counter(row.headers[-1][1] for row in its_rows).items():
                 self._metrics.dispatched.labels(agency, kind.decode()).inc(count)
-            self._metrics.dispatched_bytes.labels(agency).inc(sum(len(row.value or b"") for row in some))
+            self._metrics.dispatched_bytes.labels(agency).inc(sum(len(row.value or b"") for row in its_rows))
 
     async def _read_states(self, partitions: Iterable[Partition]) -> dict[Partition, Inbox]:
         """Where each inbox partition stands, from its last record; from many where numbers were repeated."""

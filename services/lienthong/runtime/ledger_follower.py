@@ -10,6 +10,7 @@ from lienthong.kernel.clock import Clock
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count, LedgerFold, ids_horizon_ms
 from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry
+from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.topics import LEDGER, Partition
 
 __all__ = ["LedgerFollower", "Taken"]
@@ -113,14 +114,15 @@ class LedgerFollower:
         """
         taken: list[Taken] = []
         await self._look_at_ends()
-        for partition, records in (await self._reader.take(timeout_seconds, max_records)).items():
-            lane = partition.number
-            fold = self._folds[lane]
-            for record in records:
-                if not is_genesis(record):
-                    entry = read_entry(record)
-                    taken.append(Taken(lane, record, entry, fold.take(entry)))
-            self.positions[partition] = records[-1].offset + 1
+        async for some in rounds_in_pieces(await self._reader.take(timeout_seconds, max_records)):
+            for partition, records in some.items():
+                lane = partition.number
+                fold = self._folds[lane]
+                for record in records:
+                    if not is_genesis(record):
+                        entry = read_entry(record)
+                        taken.append(Taken(lane, record, entry, fold.take(entry)))
+                self.positions[partition] = records[-1].offset + 1
         return taken
 
     def position_of(self, lane: int, envelope_id: bytes) -> int | None:
