@@ -9,6 +9,7 @@ import structlog
 from lienthong.dispatch.acknowledged import AcceptanceTimes
 from lienthong.dispatch.inboxes import Inbox, Inboxes, inbox_state
 from lienthong.dispatch.metrics import DispatchMetrics
+from lienthong.dispatch.portions import portions
 from lienthong.kernel.bus import Bus, Publisher
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
@@ -97,9 +98,9 @@ class _Part:
             await publisher.know({partition.topic for partition in unknown})
             self._inboxes.set(await self._read_states(unknown))
         rows = self._inboxes.number(counting)
-        if rows:
-            appended = await publisher.append(rows)
-            for partition in self._inboxes.written(rows, appended):
+        for portion in portions(rows):
+            appended = await publisher.append(portion)
+            for partition in self._inboxes.written(portion, appended):
                 await self._resynchronise(partition)
         now = self._context.clock()
         metrics = self._metrics
