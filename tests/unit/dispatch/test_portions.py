@@ -6,12 +6,13 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong.dispatch.portions import PORTION_BYTES, portions
+from lienthong.dispatch.portions import PORTION_BYTES, parts, portions
 from lienthong.embedded.properties import NodeSettings
 from lienthong.kernel.bus import Row
 from lienthong.kernel.ledger import Delivery, write_delivery
 from lienthong.kernel.limits import MAX_ENVELOPE_BYTES
 from lienthong.kernel.topics import Partition, inbox
+from unit.dispatch.test_inboxes import ONE, Rec, taken
 from unit.kernel.world import quick
 
 WIDEST = write_delivery(Delivery(2**63 - 1, 2**63 - 1, 2**63 - 1, bytes(32), "acknowledgement"))
@@ -49,6 +50,29 @@ def test_portions_hold_everything_in_order(rows: dict[Partition, list[Row]], mos
         for partition, some in portion.items():
             joined.setdefault(partition, []).extend(some)
     assert rows == joined
+
+
+@given(
+    entries=st.lists(st.tuples(st.integers(0, 5_000), st.lists(st.sampled_from(["H26", "H37"]), unique=True))),
+    most_bytes=st.integers(1, 20_000),
+)
+@quick
+def test_parts_of_a_round_are_bounded_by_what_they_become(
+    entries: list[tuple[int, list[str]]], most_bytes: int
+) -> None:
+    """In their order; an entry counts once for each of its recipients, and one that is too large stands alone."""
+    round_ = [
+        one._replace(record=Rec(*ONE, position, bytes(size)))
+        for position, one, size in (
+            (position, taken(position, *routes), size) for position, (size, routes) in enumerate(entries)
+        )
+    ]
+    found = list(parts(round_, most_bytes))
+    assert round_ == [one for part in found for one in part]
+    for part in found:
+        assert part
+        sizes = [len(one.record.value or b"") * len(one.entry.routes) for one in part]
+        assert sum(sizes) <= most_bytes or sum(map(bool, sizes)) == 1
 
 
 def test_the_bound_is_below_what_the_embedded_broker_takes(tmp_path: Path) -> None:
