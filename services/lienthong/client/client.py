@@ -15,7 +15,7 @@ from lienthong.client.rows import Outgoing, Summary
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
-from lienthong.kernel.bus import Bus, KafkaSettings
+from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import envelope_id
@@ -115,6 +115,7 @@ class Client:
         kafka: KafkaSettings,
         store: Path,
         clock: Clock = now_ms,
+        connect_bus: Connect = Bus.connect,
     ) -> AsyncIterator[Self]:
         """Connect for the time of a context.
 
@@ -128,12 +129,13 @@ class Client:
             kafka: how to reach Kafka.
             store: the SQLite file; made if there is none.
             clock: time, milliseconds since 1970 UTC.
+            connect_bus: opens the connection to Kafka.
 
         Raises:
             UnavailableError: Kafka does not answer, or holds no backbone.
             RejectedError: the directory does not know the agency as connected, or the key as its own.
         """
-        async with Bus.connect(kafka, agency) as bus:
+        async with connect_bus(kafka, agency) as bus:
             follower = DirectoryReader(bus, trust)
             directory = await follower.load()
             lanes = await bus.lanes(LEDGER)

@@ -33,7 +33,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     Raises:
         InvariantError: an out topic was truncated or made again while it was read.
     """
-    async with Bus.connect(context.settings.kafka(), "lt-intake") as bus:
+    async with context.connect(context.settings.kafka(), "lt-intake") as bus:
         follower = DirectoryReader(bus, context.trust)
         directory = await follower.load()
         lanes = await lane_count(bus)
