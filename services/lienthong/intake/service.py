@@ -164,9 +164,10 @@ class _Part:
         partitions = [Partition(topic, lane) for topic in new for lane in self._lanes]
         if partitions:
             await reader.assign({**self._positions, **dict.fromkeys(partitions, 0)})
+            # The end last: another intake may read on and commit in between, and that is no truncation.
+            committed = await reader.committed(partitions)
             begins = await reader.begins(partitions)
             ends = await reader.ends(partitions)
-            committed = await reader.committed(partitions)
             for one in partitions:
                 start = committed.get(one, begins[one])
                 if start > ends[one] or start < begins[one]:
