@@ -15,11 +15,12 @@ from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
 __all__ = ["Count", "LedgerFold", "Order", "compare", "ids_horizon_ms"]
 
 _MARGIN_MS = 3_600_000
+_HORIZON_MS = ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS + _MARGIN_MS
 
 
 def ids_horizon_ms() -> int:
     """How far back, in milliseconds of ledger time, a fold must have read to know every id that counts."""
-    return ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS + _MARGIN_MS
+    return _HORIZON_MS
 
 
 class Order(Enum):
@@ -89,10 +90,40 @@ class LedgerFold:
             return Count.COUNTS
         if entry.id in self._young or entry.id in self._old:
             return Count.DUPLICATE
-        if entry.appended_at - self._young_since > ids_horizon_ms():
-            self._old, self._young, self._young_since = self._young, {}, entry.appended_at
-        self._young[entry.id] = entry.position
+        self._remember(entry.id, entry.position, entry.appended_at)
         return Count.COUNTS
+
+    def take_plain(
+        self, source: tuple[str, str], offset: int, envelope_id: bytes, position: int, appended_at: int
+    ) -> bool:
+        """Take an accepted entry if it is the next one of a source met before, and the first one of its id.
+
+        Args:
+            source: agency and generation.
+            offset: in the source's out topic.
+            envelope_id: its id.
+            position: its ledger offset.
+            appended_at: when Kafka appended it, milliseconds since 1970 UTC.
+
+        Returns:
+            Whether it is; if not, nothing was done, and `take` says what the entry is.
+        """
+        last = self._last.get(source)
+        if (
+            last is None
+            or compare(last, offset) is not Order.NEXT
+            or envelope_id in self._young
+            or envelope_id in self._old
+        ):
+            return False
+        self._last[source] = offset
+        self._remember(envelope_id, position, appended_at)
+        return True
+
+    def _remember(self, envelope_id: bytes, position: int, appended_at: int) -> None:
+        if appended_at - self._young_since > _HORIZON_MS:
+            self._old, self._young, self._young_since = self._young, {}, appended_at
+        self._young[envelope_id] = position
 
     def position_of(self, envelope_id: bytes) -> int | None:
         """Ledger position of the entry of an id that counts, while the id is remembered."""

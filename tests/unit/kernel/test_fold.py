@@ -253,3 +253,39 @@ def test_memory_of_ids_is_bounded() -> None:
     remembered = [fold.position_of(one) is not None for one in ids]
     assert all(remembered[-100:])
     assert not any(remembered[:-203])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["H01", "H02"]),
+            st.integers(0, 4),
+            st.sampled_from("abcdef"),
+            st.sampled_from([0, 0, 5, 13]),
+        ),
+        max_size=40,
+    )
+)
+def test_a_plain_entry_is_taken_as_any_other(said: list[tuple[str, int, str, int]]) -> None:
+    """What `take_plain` takes counts for `take`, and is remembered alike; what it does not take is left untouched."""
+    quick_fold, fold, moment = LedgerFold(complete=True), LedgerFold(complete=True), NOW
+    for position, (agency, offset, name, days) in enumerate(said):
+        moment += days * 24 * 3_600_000
+        identity = sha256(name.encode()).digest()
+        one = entry(Said(agency, "g1", offset, name=name), position, moment)
+        met = fold.last_offset(agency, one.source.generation) is not None
+        if quick_fold.take_plain((agency, one.source.generation), offset, identity, position, moment):
+            assert met
+            assert fold.take(one) is Count.COUNTS
+        else:
+            counts: list[Count | None] = []
+            for each in (quick_fold, fold):
+                try:
+                    counts.append(each.take(one))
+                except InvariantError:
+                    counts.append(None)
+            assert counts[0] is counts[1]
+            assert not (met and counts[0] is Count.COUNTS)
+        for other in "abcdef":
+            other_id = sha256(other.encode()).digest()
+            assert quick_fold.position_of(other_id) == fold.position_of(other_id)
