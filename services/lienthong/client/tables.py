@@ -2,8 +2,7 @@
 
 __all__ = ["SCHEMA", "SETTINGS", "SUMMARY", "UNFINISHED"]
 
-SCHEMA = (
-    """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -51,12 +50,10 @@ CREATE TABLE IF NOT EXISTS cursor (
     next_offset INTEGER NOT NULL
 );
 """
-    """Tables and indexes of the file."""
-)
+"""Tables and indexes of the file."""
 UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"
 """Documents of the outbox whose counts may still change; for this process and in memory alone."""
-SUMMARY = (
-    """
+SUMMARY = """
 WITH open (number) AS (
     SELECT number FROM outbox WHERE number > :seen AND kind = 'document'
     UNION ALL SELECT number FROM unfinished
@@ -67,8 +64,7 @@ SELECT number, state, LENGTH(routes) - LENGTH(REPLACE(routes, ',', '')) - 1 = (
 )
 FROM open CROSS JOIN outbox USING (number)
 """
-    """Every document that is new since `:seen` or unfinished: number, state, whether it is acknowledged by all."""
-)
+"""Every document that is new since `:seen` or unfinished: number, state, whether it is acknowledged by all."""
 SETTINGS = (
     "journal_mode = WAL",
     "synchronous = FULL",
