@@ -385,6 +385,8 @@ class ModelReader(Reader):
         group, network = self._group, self._network
         if group is None:
             raise AssertionError("a reader without a group commits nothing")
+        if not positions.keys() <= self._positions.keys():
+            raise UnavailableError("Kafka: only what was assigned is committed")
 
         def store() -> None:
             network.brokers.commit(group, positions)

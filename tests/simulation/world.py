@@ -180,7 +180,14 @@ class _World:
             return
         await self._stop_all()
         self.violations += await check(
-            plan, self.network.brokers, self._agencies, self._stores, self._connect, self._settings, self._trust
+            plan,
+            self.network.brokers,
+            self._agencies,
+            self._stores,
+            self._connect,
+            self._settings,
+            self._trust,
+            self._now,
         )
 
     async def _provision(self, codes: tuple[str, ...]) -> None:
