@@ -194,16 +194,15 @@ class Store:
         rows = self._sql.execute("SELECT lane, sequence, next_offset FROM cursor")
         return {lane: (sequence, offset) for lane, sequence, offset in rows}
 
-    def waiting(self, limit: int, after: dict[int, int]) -> list[Arrival]:
+    def waiting(self, limit: int, after: dict[int, int], lanes: Sequence[int] | None = None) -> list[Arrival]:
         """Documents that wait to be settled, lane by lane in sequence, those after a number by lane only.
 
-        They are marked as handed over to the caller.
+        They are marked as handed over to the caller. At most `limit` of each lane; of these lanes, or all.
         """
         found: list[Arrival] = []
         with self._sql as sql:
             sql.execute("BEGIN IMMEDIATE")
-            lanes = [row[0] for row in sql.execute("SELECT lane FROM cursor ORDER BY lane")]
-            for lane in lanes:
+            for lane in sorted(self.cursors() if lanes is None else lanes):
                 rows = sql.execute(
                     "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
                     " FROM inbox WHERE status IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",

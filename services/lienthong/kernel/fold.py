@@ -57,13 +57,15 @@ class LedgerFold:
     Args:
         complete: the fold starts at the lane's first entry, so that every source must start at 0;
             otherwise a source's first entry met is taken as it is.
+        positions: remember positions of ids as well, for `position_of`: a sixth of the memory.
     """
 
-    def __init__(self, *, complete: bool) -> None:
+    def __init__(self, *, complete: bool, positions: bool = True) -> None:
         self._complete = complete
+        self._positions = positions
         self._last: dict[tuple[str, str], int] = {}
-        self._young: dict[bytes, int] = {}
-        self._old: dict[bytes, int] = {}
+        self._young: dict[bytes, int | None] = {}
+        self._old: dict[bytes, int | None] = {}
         self._young_since = 0
 
     def take(self, entry: Entry) -> Count:
@@ -73,24 +75,42 @@ class LedgerFold:
             InvariantError: a source offset is missing; the text names the source and the offsets.
         """
         agency, offset, generation = entry.source
+        accepted = entry.id if entry.outcome is Outcome.ACCEPTED else None
+        return self.count(agency, generation, offset, accepted, entry.position, entry.appended_at)
+
+    def count(
+        self, agency: str, generation: str, offset: int, accepted: bytes | None, position: int, appended_at: int
+    ) -> Count:
+        """Take the next entry of the lane, given what matters of it.
+
+        Args:
+            agency: owner of its source.
+            generation: of the source.
+            offset: in the source.
+            accepted: its envelope id, if it was accepted.
+            position: its offset in the ledger.
+            appended_at: when it was appended, milliseconds since 1970 UTC.
+
+        Raises:
+            InvariantError: a source offset is missing; the text names the source and the offsets.
+        """
         source = (agency, generation)
         last = self._last.get(source)
         if last is None:
             last = -1 if self._complete else offset - 1
-        order = compare(last, offset)
-        if order is Order.REPEAT:
-            return Count.REPEAT
-        if order is Order.GAP:
+        if offset != last + 1:
+            if compare(last, offset) is Order.REPEAT:
+                return Count.REPEAT
             raise InvariantError(
-                f"ledger position {entry.position}: source {agency} goes from offset {last} to {offset};"
+                f"ledger position {position}: source {agency} goes from offset {last} to {offset};"
                 f" {offset - last - 1} records are missing"
             )
         self._last[source] = offset
-        if entry.outcome is not Outcome.ACCEPTED or entry.id is None:
+        if accepted is None:
             return Count.COUNTS
-        if entry.id in self._young or entry.id in self._old:
+        if accepted in self._young or accepted in self._old:
             return Count.DUPLICATE
-        self._remember(entry.id, entry.position, entry.appended_at)
+        self._remember(accepted, position, appended_at)
         return Count.COUNTS
 
     def take_plain(
@@ -123,10 +143,10 @@ class LedgerFold:
     def _remember(self, envelope_id: bytes, position: int, appended_at: int) -> None:
         if appended_at - self._young_since > _HORIZON_MS:
             self._old, self._young, self._young_since = self._young, {}, appended_at
-        self._young[envelope_id] = position
+        self._young[envelope_id] = position if self._positions else None
 
     def position_of(self, envelope_id: bytes) -> int | None:
-        """Ledger position of the entry of an id that counts, while the id is remembered."""
+        """Ledger position of the entry of an id that counts, while the id is remembered; needs `positions`."""
         position = self._young.get(envelope_id)
         return self._old.get(envelope_id) if position is None else position
 

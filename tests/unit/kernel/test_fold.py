@@ -205,6 +205,15 @@ def test_position_of() -> None:
     assert fold.position_of(sha256(b"y").digest()) is None
 
 
+def test_a_fold_without_positions_counts_the_same() -> None:
+    """It knows the ids, and not where they are."""
+    fold = LedgerFold(complete=True, positions=False)
+    one = entry(Said("G22", "a", 0, name="x"), position=5)
+    assert one.id is not None
+    assert [Count.COUNTS, Count.DUPLICATE] == [fold.take(one), fold.take(entry(Said("G22", "a", 1, name="x")))]
+    assert fold.position_of(one.id) is None
+
+
 def test_the_horizon_covers_the_acceptance_window() -> None:
     """Ids are remembered for at least as long as a statement can be accepted, ahead and behind."""
     assert ids_horizon_ms() >= ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS
