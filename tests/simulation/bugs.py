@@ -12,13 +12,13 @@ from unittest import mock
 from lienthong.client.rows import Outgoing
 from lienthong.client.sending import Sender
 from lienthong.dispatch import service as dispatch
-from lienthong.dispatch.inboxes import Inbox, Inboxes, inbox_state
+from lienthong.dispatch.inboxes import Inbox, Inboxes
 from lienthong.intake import service as intake
 from lienthong.intake.rounds import Round
 from lienthong.kernel.bus import Publisher, Reader, Row
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.fold import Count, LedgerFold
-from lienthong.kernel.ledger import Entry, Record
+from lienthong.kernel.ledger import Entry
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.notary.receipts import PendingReceipts
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
@@ -65,13 +65,15 @@ def _skip_after_error() -> AbstractContextManager[Any]:
 
 def _repeated_number() -> AbstractContextManager[Any]:
     """Dispatch begins with the number that an inbox ends with, and not with the next one."""
+    read = dispatch._Part._read_states
 
-    def one_less(end: int, records: Sequence[Record]) -> Inbox:
-        state = inbox_state(end, records)
-        state.sequence = max(0, state.sequence - 1)
-        return state
+    async def one_less(part: dispatch._Part, delivered: Mapping[Partition, int | None]) -> dict[Partition, Inbox]:
+        states = await read(part, delivered)
+        for state in states.values():
+            state.sequence = max(0, state.sequence - 1)
+        return states
 
-    return mock.patch.object(dispatch, "inbox_state", one_less)
+    return mock.patch.object(dispatch._Part, "_read_states", one_less)
 
 
 def _misrouted_copy() -> AbstractContextManager[Any]:

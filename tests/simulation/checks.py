@@ -21,7 +21,7 @@ from simulation.agency import Agency
 from simulation.kafka import Brokers, ModelRecord
 from simulation.plan import Plan
 
-__all__ = ["check", "is_finished", "seen_wrong"]
+__all__ = ["check", "is_answered", "is_finished", "seen_wrong"]
 
 _MOST = 1_000_000
 
@@ -52,6 +52,11 @@ def is_finished(
                     return f"document {number} of {code} is {progress.state}"
         if pending := stores[code].pending():
             return f"{len(pending)} statements of {code} have no receipt, the first is {pending[0].kind}"
+    return is_answered(plan, brokers, agencies)
+
+
+def is_answered(plan: Plan, brokers: Brokers, agencies: Mapping[str, Agency]) -> str | None:
+    """Whether every record of every out topic has its receipt; otherwise which one has not."""
     inboxes = {code: list(_inbox(brokers, code, plan.lanes, [])) for code in agencies}
     return next(_receipts(brokers, agencies, plan.lanes, inboxes), None)
 

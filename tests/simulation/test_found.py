@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from lienthong.client import Client
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.operator import Operator, make_trust
 from lienthong.intake.service import serve as intake
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import Row
+from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.ledger import Source, is_genesis, write_opened
 from lienthong.kernel.topics import LEDGER, Partition, TopicSettings, inbox, outbox
 from lienthong.runtime.context import Context
@@ -120,3 +124,26 @@ def test_two_operators_who_connect_an_agency_at_once_harm_nobody(tmp_path: Path)
         records = brokers.fetch(Partition(topic, 0), 0, 10)
         assert len(records) == 2
         assert all(map(is_genesis, records))
+
+
+def test_a_client_that_does_not_see_its_new_topics_yet_is_to_try_again(tmp_path: Path) -> None:
+    """Not every broker knows of a topic that was just made: that is no reason to reject the agency for good."""
+    brokers = Brokers()
+
+    async def open_too_early(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
+        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
+        async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies(listed)
+            await operator.add_keys([("H01", key_named("H01").public_key)])
+        brokers.delete(inbox("H01"))
+        with pytest.raises(UnavailableError, match="does not show the topics of H01"):
+            async with Client.open(
+                "H01", key_named("H01"), trust, settings, tmp_path / "store", lambda: NOW, connector(network)
+            ):
+                pass
+
+    on_virtual_time(brokers, open_too_early)

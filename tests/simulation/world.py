@@ -28,7 +28,7 @@ from lienthong.runtime.run import Service, _run_one
 from lienthong.runtime.settings import Settings
 from simulation.agency import Agency
 from simulation.bus import connector
-from simulation.checks import check, is_finished, seen_wrong
+from simulation.checks import check, is_answered, is_finished, seen_wrong
 from simulation.history import History
 from simulation.kafka import BatchId, Brokers
 from simulation.loop import Process, StandstillError, VirtualLoop
@@ -178,7 +178,6 @@ class _World:
         await self._finish()
         if self.violations:
             return
-        await self._stop_all()
         self.violations += await check(
             plan,
             self.network.brokers,
@@ -375,21 +374,29 @@ class _World:
                     await self._stop(instance)
             self._ensure(name)
 
-    async def _finish(self) -> None:
+    async def _until_nothing(self, waits: Callable[[], str | None]) -> None:
+        """Wait until something is over; that it takes too long is a violation."""
         until = self._loop.time() + _PATIENCE_SECONDS
-        while not self.violations:
-            waits = is_finished(self.plan, self.network.brokers, self._agencies, self._stores)
-            if not waits:
-                self._history.note("world", "finished")
-                return
+        while not self.violations and (what := waits()):
             if self._loop.time() > until:
-                self.violations.append(f"{_PATIENCE_SECONDS:.0f} s after healing: {waits}")
+                self.violations.append(f"{_PATIENCE_SECONDS:.0f} s after healing: {what}")
                 self.violations += seen_wrong(self.plan, self._agencies)
                 return
             await asyncio.sleep(0.5)
 
-    async def _stop_all(self) -> None:
-        for name in (*self._agencies, *SERVICES):
+    async def _finish(self) -> None:
+        """Everything comes to its end, agencies stop, what they said last is answered, services stop."""
+        plan, brokers, agencies = self.plan, self.network.brokers, self._agencies
+        # What somebody wrote who has given up long ago may still arrive.
+        await asyncio.sleep(_TIMEOUT_SECONDS + plan.weather.late_seconds)
+        await self._until_nothing(lambda: is_finished(plan, brokers, agencies, self._stores))
+        await self._stop_all(tuple(agencies))
+        await self._until_nothing(lambda: is_answered(plan, brokers, agencies))
+        await self._stop_all(SERVICES)
+        self._history.note("world", "finished")
+
+    async def _stop_all(self, names: tuple[str, ...]) -> None:
+        for name in names:
             for instance in list(self._instances.get(name, ())):
                 instance.stopping.set()
                 await asyncio.wait([instance.task], timeout=_STOP_SECONDS)

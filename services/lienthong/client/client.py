@@ -143,8 +143,14 @@ class Client:
             if not lanes:
                 raise UnavailableError(f"Kafka at {kafka.bootstrap} shows no ledger to {agency}: ask the operator")
             topics = await bus.partition_counts([outbox(agency), inbox(agency)])
-            if directory.route(agency, clock(), directory.known_at) != agency or len(topics) < 2:  # noqa: PLR2004
+            if directory.route(agency, clock(), directory.known_at) != agency:
                 raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
+            if len(topics) < 2:  # noqa: PLR2004
+                # The broker that was asked may not know of them yet.
+                raise UnavailableError(
+                    f"Kafka at {kafka.bootstrap} does not show the topics of {agency}: they are new, or its access"
+                    " rights are missing"
+                )
             known = directory.key(key.key_id)
             if known.agency != agency:
                 raise RejectedError(
