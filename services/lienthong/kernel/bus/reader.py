@@ -156,12 +156,25 @@ class Reader:
         self._pace.took(sum(map(len, rounds.values())), now=loop.time(), cpu=time.process_time())
         return {Partition(*partition): records for partition, records in rounds.items()}
 
-    async def commit(self, positions: Mapping[Partition, int]) -> None:
+    async def notes(self, partitions: Collection[Partition]) -> dict[Partition, str]:
+        """Notes committed beside the offsets under this reader's group; partitions without one are left out."""
+        asked = [TopicPartition(*one) for one in partitions]
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - `committed` leaves the notes away
+        answer = await self._reach(coordinator.fetch_committed_offsets(asked))
+        return {Partition(*one): found.metadata for one, found in answer.items() if found.metadata}
+
+    async def commit(self, positions: Mapping[Partition, int], notes: Mapping[Partition, str] | None = None) -> None:
         """Store the offset to be read next of each partition under this reader's group.
+
+        Args:
+            positions: offsets.
+            notes: for some of these partitions a text of at most 4,096 bytes to be kept beside the offset,
+                until the next commit of the partition.
 
         Raises:
             UnavailableError: no answer in time; whether it was stored is unknown.
         """
+        told = notes or {}
         await self._reach(
-            self._consumer.commit({TopicPartition(*partition): offset for partition, offset in positions.items()})
+            self._consumer.commit({TopicPartition(*one): (at, told.get(one, "")) for one, at in positions.items()})
         )
