@@ -95,6 +95,7 @@ class _Part:
         reader = self._bus.reader(
             group=GROUP,
             rest_ms=0 if express else settings.ordinary_wait_ms,
+            fair=True,
         )
         async with (
             reader,
