@@ -85,6 +85,8 @@ _OUTCOMES = {
 }
 """By the header `verdict`: what it says, and the headers it needs beside it."""
 _NONE = bytes(HASH_BYTES)
+_MOST_DIGITS = 19
+_LARGEST = 2**63 - 1
 
 
 class Entry(NamedTuple):
@@ -117,6 +119,17 @@ class Delivery(NamedTuple):
 def is_genesis(record: Record) -> bool:
     """Whether a record is a partition's genesis: it carries nothing and nobody needs it."""
     return record.offset == 0 and record.value is None and tuple(record.headers) == GENESIS_HEADERS
+
+
+def _number(text: bytes) -> int:
+    """A decimal number of at most 63 bits: what offsets and moments are, and what SQLite and Avro hold.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if not text.isdigit() or len(text) > _MOST_DIGITS or int(text) > _LARGEST:
+        raise ValueError(f"{text[:40]!r} is not a number")
+    return int(text)
 
 
 def _source(source: Source) -> bytes:
@@ -157,7 +170,7 @@ def read_entry(record: Record) -> Entry:
     headers = dict(record.headers)
     try:
         outcome, required = _OUTCOMES[headers["verdict"]]
-        agency, offset, generation = headers["source"].decode().split("/")
+        agency, offset, generation = headers["source"].split(b"/")
         judged_at, known_at = headers["judged"].split(b"/")
         if not required <= headers.keys() or None in headers.values():
             raise ValueError(f"{outcome}, but without one of {sorted(required)}")
@@ -168,9 +181,9 @@ def read_entry(record: Record) -> Entry:
             record.offset,
             record.timestamp,
             outcome,
-            Source(agency, int(offset), generation),
-            int(judged_at),
-            int(known_at),
+            Source(agency.decode(), _number(offset), generation.decode()),
+            _number(judged_at),
+            _number(known_at),
             headers.get("id"),
             kind.decode() if (kind := headers.get("kind")) is not None else None,
             tuple(routes.decode().split(",")) if routes else (),
@@ -206,9 +219,9 @@ def read_delivery(record: Record) -> Delivery:
         if len(headers["id"]) != HASH_BYTES:
             raise ValueError(f"id has not {HASH_BYTES} bytes")
         return Delivery(
-            int(headers["sequence"]),
-            int(headers["position"]),
-            int(headers["judged"]),
+            _number(headers["sequence"]),
+            _number(headers["position"]),
+            _number(headers["judged"]),
             headers["id"],
             headers["kind"].decode(),
         )
