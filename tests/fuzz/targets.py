@@ -14,6 +14,7 @@ from lienthong.directory.listing import read_listing
 from lienthong.intake.halt import Halt, read_note
 from lienthong.kernel import codec
 from lienthong.kernel.agency import agency_code, from_qcvn102, to_qcvn102
+from lienthong.kernel.directory import Directory
 from lienthong.kernel.envelope import decode_envelope, encode_envelope
 from lienthong.kernel.errors import InvariantError, RejectedError
 from lienthong.kernel.keys import SigningKey
@@ -83,7 +84,7 @@ def _verdict(data: bytes) -> None:
 def _directory(data: bytes) -> None:
     """As a record that the operator has signed, and what the directory answers afterwards."""
     value = seal([data], signer=OPERATOR_KEY, sender=OPERATOR, purpose=Purpose.DIRECTORY, contents=())[0]
-    directory = judge_of().directory
+    directory = Directory(TRUST)
     with suppress(RejectedError):
         directory.apply(value)
     for agency in list(directory.agencies()):
