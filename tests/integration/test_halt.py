@@ -14,19 +14,15 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from backbone import AGENCIES, ORIGIN, Backbone, open_backbone
-from lienthong.client import Document
+from backbone import AGENCIES, Backbone, open_backbone
 from lienthong.demo.stage import ServiceProcess, free_port
 from lienthong.embedded import EmbeddedKafka
 from lienthong.intake.service import serve
 from lienthong.kernel.bus import Row
 from lienthong.kernel.clock import now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import UnavailableError
-from lienthong.kernel.lanes import EXPRESS_LANE, new_thread
-from lienthong.kernel.seal import Purpose, seal_batch
-from lienthong.kernel.statement import Kind, encode_statement, make_statement
+from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.kernel.trust import Trust
 from lienthong.runtime.context import Context
@@ -43,26 +39,6 @@ async def backbone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ba
     with EmbeddedKafka(folder / "kafka", heap_mib=512, port=free_port()) as node:
         async with open_backbone(folder / "home", node.up()) as opened:
             yield opened
-
-
-def sealed(backbone: Backbone, sender: str, recipient: str, count: int, *, express: bool = False) -> list[Row]:
-    """Envelopes with a document each, of one lane, sealed together."""
-    now = now_ms()
-    encoded = [
-        encode_statement(
-            make_statement(
-                sender=sender, recipients=[recipient], thread=new_thread(express=express), created=now,
-                priority=3 if express else 0, kind=Kind.DOCUMENT,
-                body=Document(recipients=(recipient,), subject=f"V/v {number}").to_body(),
-            )
-        )
-        for number in range(count)
-    ]  # fmt: skip
-    seals = seal_batch(
-        [envelope_id(data) for data in encoded], key=backbone.key(sender), origin=ORIGIN, sender=sender,
-        purpose=Purpose.EXCHANGE, signed_at=now,
-    )  # fmt: skip
-    return [Row(encode_envelope(data, (), seal)) for data, seal in zip(encoded, seals, strict=True)]
 
 
 @asynccontextmanager
@@ -172,8 +148,8 @@ async def ends(backbone: Backbone, topics: Sequence[str]) -> dict[Partition, int
 async def test_a_deployment_that_rejects_everything_halts_and_goes_on_when_it_is_mended(backbone: Backbone) -> None:
     """Nothing is lost: what was not rejected before the halt is delivered after it, across a restart in between."""
     count = 400
-    outs = {Partition(outbox(one), ORDINARY): sealed(backbone, one, "H26", count) for one in AGENCIES}
-    outs[Partition(outbox("G22"), EXPRESS_LANE)] = sealed(backbone, "G22", "H26", 50, express=True)
+    outs = {Partition(outbox(one), ORDINARY): backbone.sealed(one, "H26", count) for one in AGENCIES}
+    outs[Partition(outbox("G22"), EXPRESS_LANE)] = backbone.sealed("G22", "H26", 50, express=True)
     async with backbone.bus() as bus, bus.publisher() as publisher:
         await publisher.append(outs)
     total = len(AGENCIES) * count + 50
@@ -206,7 +182,7 @@ async def test_one_agency_that_sends_nonsense_stops_nobody(backbone: Backbone) -
     async with backbone.bus() as bus, bus.publisher() as publisher:
         before = await reasons(backbone)
         nonsense = {Partition(outbox("H53"), ORDINARY): [Row(b"nonsense %d" % number) for number in range(3_000)]}
-        good = {Partition(outbox("G22"), ORDINARY): sealed(backbone, "G22", "H26", 20)}
+        good = {Partition(outbox("G22"), ORDINARY): backbone.sealed("G22", "H26", 20)}
         await publisher.append({**nonsense, **good})
     async with asyncio.timeout(60):
         while len(found := await reasons(backbone)) < len(before) + 3_020:
