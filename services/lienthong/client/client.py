@@ -24,6 +24,7 @@ from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
 from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
+from lienthong.kernel.pieces import in_pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import (
     Kind,
@@ -248,7 +249,10 @@ class Client:
 
     async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
         """Hand over several documents with one wait for the disk: all of them, or none; otherwise as `send`."""
-        return await self._sender.hand_over([self._outgoing(document, files, "") for document, files in documents])
+        outgoing: list[Outgoing] = []
+        async for some in in_pieces(documents):
+            outgoing += [self._outgoing(document, files, "") for document, files in some]
+        return await self._sender.hand_over(outgoing)
 
     def _outgoing(self, document: Document, files: Sequence[File], again: str) -> Outgoing:
         directory = self._judge.directory
@@ -351,7 +355,7 @@ class Client:
             raise UnavailableError(f"the inbox was not read to its end within {timeout_seconds:.0f} s") from error
 
     def receive(self, *, idle_seconds: float | None = None) -> AsyncIterator[Delivery]:
-        """Documents for this agency, verified, each lane in sequence; goes on where the last run stopped.
+        """Documents for this agency, verified, express ones first, each lane in sequence; goes on where it stopped.
 
         A document is settled when it is acknowledged, or when the next one is asked for, which
         acknowledges that it arrived (01). What was handed to the caller and not settled before a

@@ -15,6 +15,7 @@ from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Record
+from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.metrics import KafkaMetrics
@@ -133,10 +134,9 @@ class _Part:
         ledger: Publisher,
         quarantine: Publisher,
     ) -> None:
-        at = self._context.clock()
-        done = judge_round(records, positions=self._positions, generations=self._generations, judge=self._judge, at=at)
+        done = await self._judged(records)
         now = asyncio.get_running_loop().time()
-        if self._brake.admits(done, part=self.name, now=now, at=at):
+        if self._brake.admits(done, part=self.name, now=now, at=self._context.clock()):
             await self._append(done, ledger, quarantine)
         else:
             # Nothing of it is said to anybody: it is read and judged again when the halt is lifted.
@@ -158,6 +158,23 @@ class _Part:
                 self._context.health.ready(self.name)
                 _log.warning("resumed", part=self.name)
         return self._halted
+
+    async def _judged(self, records: Mapping[Partition, Sequence[Record]]) -> Round:
+        """One round, judged in pieces: an express record that comes meanwhile waits for a piece, not for the round."""
+        done = Round()
+        positions = dict(self._positions)
+        async for some in rounds_in_pieces(records):
+            done.add(
+                judge_round(
+                    some,
+                    positions=positions,
+                    generations=self._generations,
+                    judge=self._judge,
+                    at=self._context.clock(),
+                )
+            )
+            positions.update(done.positions)
+        return done
 
     async def _append(self, done: Round, ledger: Publisher, quarantine: Publisher) -> None:
         if done.quarantine:

@@ -26,7 +26,7 @@ from lienthong.kernel.merkle import HASH_BYTES
 
 __all__ = [
     "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "is_genesis",
-    "read_delivery", "read_entry", "write_delivery", "write_entry", "write_opened",
+    "read_delivery", "read_entry", "read_in_brief", "write_delivery", "write_entry", "write_opened",
 ]  # fmt: skip
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
@@ -192,9 +192,39 @@ def read_entry(record: Record) -> Entry:
             headers.get("digest", b""),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvariantError(
-            f"{record.topic} lane {record.partition} offset {record.offset} is not a ledger entry: {error!r}"
-        ) from error
+        raise _no_entry(record, error) from error
+
+
+def read_in_brief(record: Record) -> tuple[str, str, int, bytes | None, bytes]:
+    """Read of a ledger record what a fold that is built again needs: a third of the work of `read_entry`.
+
+    For entries that were taken before: then the rest was read as well, and was found right.
+
+    Returns:
+        The source's agency, generation and offset; then, of an accepted entry, its id and its routes as they stand
+        in the header, otherwise None and nothing.
+
+    Raises:
+        InvariantError: these headers are not what intake writes: somebody else wrote to the ledger.
+    """
+    headers = dict(record.headers)
+    try:
+        agency, offset, generation = headers["source"].decode().split("/")
+        if headers["verdict"] != b"accepted":
+            _OUTCOMES[headers["verdict"]]  # an unknown one is an alarm
+            return agency, generation, int(offset), None, b""
+        identity, routes = headers["id"], headers["routes"]
+        if len(identity) != HASH_BYTES:
+            raise ValueError(f"id has not {HASH_BYTES} bytes")
+        return agency, generation, int(offset), identity, routes
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _no_entry(record, error) from error
+
+
+def _no_entry(record: Record, error: Exception) -> InvariantError:
+    return InvariantError(
+        f"{record.topic} lane {record.partition} offset {record.offset} is not a ledger entry: {error!r}"
+    )
 
 
 def write_delivery(delivery: Delivery) -> Headers:

@@ -20,6 +20,7 @@ from lienthong.kernel.ledger import (
     is_genesis,
     read_delivery,
     read_entry,
+    read_in_brief,
     write_delivery,
     write_entry,
     write_opened,
@@ -208,6 +209,30 @@ def test_no_headers_stop_the_reader() -> None:
     for headers in ((), GENESIS_HEADERS):
         with pytest.raises(InvariantError):
             read_entry(Record(headers))
+
+
+@pytest.mark.parametrize(
+    "headers", [*ENTRIES.values(), write_opened(SOURCE, at=NOW, known=NOW), ENTRIES["rejected"][:-1]]
+)
+def test_in_brief_it_says_the_same(headers: Headers) -> None:
+    """Source, and of an accepted entry id and routes; what else is missing was noticed when it was read whole."""
+    agency, offset, generation = SOURCE
+    accepted = headers is ENTRIES["accepted"]
+    expected = (agency, generation, offset, *((ID, b"H37,G09") if accepted else (None, b"")))
+    assert expected == read_in_brief(Record(headers, b"value"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("verdict", None), ("verdict", b"Accepted"), ("verdict", b""), ("source", None), ("source", b"G22/41"),
+        ("source", b"G22/x/a"), ("source", b"\xff/1/a"), ("id", None), ("id", bytes(31)), ("routes", None),
+    ],
+)  # fmt: skip
+def test_foreign_headers_stop_the_brief_reader(name: str, value: bytes | None) -> None:
+    """As far as it reads them."""
+    with pytest.raises(InvariantError, match=r"lt.ledger lane 2 offset 7 is not a ledger entry"):
+        read_in_brief(Record(changed(ENTRIES["accepted"], name, value), b"value"))
 
 
 DELIVERY = Delivery(3, 7, NOW, ID, "document")

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.ledger import Headers
+from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
 from lienthong.kernel.topics import Partition
 
 __all__ = ["Appended", "Publisher", "Row"]
@@ -137,19 +138,20 @@ class Publisher:
             batch = producer.create_batch()
             add = batch.append
             count = 0
-            for value, headers, key in some:
-                if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                    pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
-                    on_the_way += batch.size()
-                    if on_the_way > _BYTES_ON_THE_WAY:
-                        await settle()
-                        on_the_way = 0
-                    batch = producer.create_batch()
-                    add = batch.append
-                    count = 0
-                    # An empty batch takes any row; one too large for the topic is refused by the broker.
-                    add(timestamp=None, key=key, value=value, headers=list(headers))
-                count += 1
+            async for piece in in_pieces(some, LIGHT_PIECE):
+                for value, headers, key in piece:
+                    if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                        pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
+                        on_the_way += batch.size()
+                        if on_the_way > _BYTES_ON_THE_WAY:
+                            await settle()
+                            on_the_way = 0
+                        batch = producer.create_batch()
+                        add = batch.append
+                        count = 0
+                        # An empty batch takes any row; one too large for the topic is refused by the broker.
+                        add(timestamp=None, key=key, value=value, headers=list(headers))
+                    count += 1
             pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
             on_the_way += batch.size()
             if on_the_way > _BYTES_ON_THE_WAY:
