@@ -25,7 +25,7 @@ from lienthong.kernel.judge import Verdict
 from lienthong.kernel.merkle import HASH_BYTES
 
 __all__ = [
-    "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "is_genesis",
+    "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "header_number", "is_genesis",
     "read_delivery", "read_entry", "read_in_brief", "write_delivery", "write_entry", "write_opened",
 ]  # fmt: skip
 
@@ -121,15 +121,15 @@ def is_genesis(record: Record) -> bool:
     return record.offset == 0 and record.value is None and tuple(record.headers) == GENESIS_HEADERS
 
 
-def _number(text: bytes) -> int:
+def header_number(text: bytes) -> int:
     """A decimal number of at most 63 bits: what offsets and moments are, and what SQLite and Avro hold.
 
     Raises:
         ValueError: it is not one.
     """
-    if not text.isdigit() or len(text) > _MOST_DIGITS or int(text) > _LARGEST:
-        raise ValueError(f"{text[:40]!r} is not a number")
-    return int(text)
+    if text.isdigit() and len(text) <= _MOST_DIGITS and (number := int(text)) <= _LARGEST:
+        return number
+    raise ValueError(f"{text[:40]!r} is not a number")
 
 
 def _source(source: Source) -> bytes:
@@ -181,9 +181,9 @@ def read_entry(record: Record) -> Entry:
             record.offset,
             record.timestamp,
             outcome,
-            Source(agency.decode(), _number(offset), generation.decode()),
-            _number(judged_at),
-            _number(known_at),
+            Source(agency.decode(), header_number(offset), generation.decode()),
+            header_number(judged_at),
+            header_number(known_at),
             headers.get("id"),
             kind.decode() if (kind := headers.get("kind")) is not None else None,
             tuple(routes.decode().split(",")) if routes else (),
@@ -209,14 +209,15 @@ def read_in_brief(record: Record) -> tuple[str, str, int, bytes | None, bytes]:
     """
     headers = dict(record.headers)
     try:
-        agency, offset, generation = headers["source"].decode().split("/")
+        agency_bytes, offset, generation_bytes = headers["source"].split(b"/")
+        agency, generation = agency_bytes.decode(), generation_bytes.decode()
         if headers["verdict"] != b"accepted":
             _OUTCOMES[headers["verdict"]]  # an unknown one is an alarm
-            return agency, generation, int(offset), None, b""
+            return agency, generation, header_number(offset), None, b""
         identity, routes = headers["id"], headers["routes"]
         if len(identity) != HASH_BYTES:
             raise ValueError(f"id has not {HASH_BYTES} bytes")
-        return agency, generation, int(offset), identity, routes
+        return agency, generation, header_number(offset), identity, routes
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _no_entry(record, error) from error
 
@@ -249,9 +250,9 @@ def read_delivery(record: Record) -> Delivery:
         if len(headers["id"]) != HASH_BYTES:
             raise ValueError(f"id has not {HASH_BYTES} bytes")
         return Delivery(
-            _number(headers["sequence"]),
-            _number(headers["position"]),
-            _number(headers["judged"]),
+            header_number(headers["sequence"]),
+            header_number(headers["position"]),
+            header_number(headers["judged"]),
             headers["id"],
             headers["kind"].decode(),
         )
