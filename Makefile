@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 T      ?=
+CASES  ?= 200000
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -31,6 +32,11 @@ $(VENV)/bench: $(VENV)/run requirements-bench.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock || { echo "the packages could not be installed: is a package index reachable (see 'pip config list')?"; exit 1; }
 	@touch $@
 
+$(VENV)/fuzz: $(VENV)/dev requirements-fuzz.lock
+	@echo "installing what fuzzing needs into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock || { echo "the packages could not be installed: is a package index reachable (see 'pip config list')?"; exit 1; }
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/dev ## Install everything into .venv
 
@@ -47,8 +53,9 @@ quick: $(VENV)/dev ## Run the tests that need no Kafka
 	@$(BIN)/python -m pytest tests/unit -m "not slow" $(T)
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev ## Fuzz the decoder with 200,000 mutations
-	@LIENTHONG_FUZZ_CASES=200000 $(BIN)/python -m pytest tests/unit/kernel/test_fuzz.py
+fuzz: $(VENV)/fuzz ## Fuzz everything that reads bytes from somebody else; CASES=1000000
+	@LIENTHONG_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q tests/unit/kernel/test_fuzz.py
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) $(ARGS)
 
 .PHONY: simulate
 simulate: $(VENV)/dev ## Run simulated worlds with faults; WORLDS=1000 SEED=1
@@ -79,6 +86,7 @@ lock: $(VENV)/dev ## Resolve the lock files anew (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra embedded --output-file requirements.lock pyproject.toml requirements.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev --output-file requirements-dev.lock pyproject.toml requirements.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra bench --output-file requirements-bench.lock pyproject.toml requirements.in
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --constraint requirements.lock --extra fuzz --output-file requirements-fuzz.lock pyproject.toml requirements.in
 
 .PHONY: clean
 clean: ## Remove what was built and installed here

@@ -6,14 +6,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lienthong.client import Client, connect
+from lienthong.client import Client, Document, connect
 from lienthong.demo.stage import ServiceProcess, provision
 from lienthong.directory.listing import ListedAgency
 from lienthong.embedded import EmbeddedKafka
 from lienthong.kernel.agency import agency_code
-from lienthong.kernel.bus import Bus
+from lienthong.kernel.bus import Bus, Row
+from lienthong.kernel.clock import now_ms
+from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.keys import SigningKey
+from lienthong.kernel.lanes import new_thread
 from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry
+from lienthong.kernel.seal import Purpose, seal_batch
+from lienthong.kernel.statement import Kind, encode_statement, make_statement
 from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.kernel.trust import Trust
 from lienthong.runtime.settings import Settings
@@ -58,6 +63,25 @@ class Backbone:
     def bus(self, name: str = "test") -> AbstractAsyncContextManager[Bus]:
         """A connection to its Kafka."""
         return Bus.connect(self.settings.kafka(), name)
+
+    def sealed(self, sender: str, recipient: str, count: int, *, express: bool = False) -> list[Row]:
+        """Envelopes with a document each, all of lane 1 or all express, sealed together."""
+        now = now_ms()
+        encoded = [
+            encode_statement(
+                make_statement(
+                    sender=sender, recipients=[recipient], thread=new_thread(express=express), created=now,
+                    priority=3 if express else 0, kind=Kind.DOCUMENT,
+                    body=Document(recipients=(recipient,), subject=f"V/v {number}").to_body(),
+                )
+            )
+            for number in range(count)
+        ]  # fmt: skip
+        seals = seal_batch(
+            [envelope_id(data) for data in encoded], key=self.key(sender), origin=ORIGIN, sender=sender,
+            purpose=Purpose.EXCHANGE, signed_at=now,
+        )  # fmt: skip
+        return [Row(encode_envelope(data, (), seal)) for data, seal in zip(encoded, seals, strict=True)]
 
     async def read(self, topic: str) -> list[Record]:
         """Everything in a topic but its genesis records, partition by partition."""

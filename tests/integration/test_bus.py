@@ -403,3 +403,96 @@ async def test_a_broker_that_dies_holds_nobody_and_loses_nothing(node: EmbeddedK
         assert number <= newest + 1
         newest = max(newest, number)
     assert newest == 1_999
+
+
+# -- much at once
+
+
+async def test_a_fair_reader_serves_everybody_in_each_round(bus: Bus) -> None:
+    """Four partitions with thousands of records do not stand before one with a few; nothing is lost or turned round."""
+    topic = await make_topic(bus, 5)
+    # Together they fit into one answer of the broker.
+    floods, quiet = [Partition(topic, number) for number in range(4)], Partition(topic, 4)
+    await append(bus, quiet, numbered(range(30)))
+    async with bus.publisher() as publisher:
+        await publisher.append({one: [Row(b"%0600d" % number) for number in range(3_000)] for one in floods})
+    taken: dict[Partition, list[int]] = {one: [] for one in (*floods, quiet)}
+    rounds, before = 0, 0
+    async with bus.reader(fair=True) as reader:
+        await reader.assign(dict.fromkeys(taken, 0))
+        async with asyncio.timeout(60):
+            while sum(map(len, taken.values())) < 12_030:
+                found = await reader.take(0.25, 1_000)
+                assert sum(map(len, found.values())) <= 1_000
+                waited = sum(len(some) for one, some in taken.items() if one != quiet)
+                for one, records in found.items():
+                    taken[one] += [int(record.value or b"") for record in records]
+                if found.get(quiet):
+                    rounds, before = rounds + 1, waited
+    assert {**{one: list(range(3_000)) for one in floods}, quiet: list(range(30))} == taken
+    assert (1, True) == (rounds, before <= 1_000)
+
+
+async def test_a_fair_reader_that_is_moved_reads_from_there(bus: Bus) -> None:
+    """What had arrived from before does not come any more."""
+    topic = await make_topic(bus, 2)
+    partitions = [Partition(topic, 0), Partition(topic, 1)]
+    async with bus.publisher() as publisher:
+        await publisher.append({one: numbered(range(100)) for one in partitions})
+    async with bus.reader(fair=True) as reader:
+        await reader.assign(dict.fromkeys(partitions, 0))
+        first = await reader.take(5, 10)
+        reader.seek(dict.fromkeys(partitions, 0))
+        again: dict[Partition, list[int]] = {one: [] for one in partitions}
+        async with asyncio.timeout(30):
+            while min(map(len, again.values())) < 100:
+                for one, records in (await reader.take(0.25, 7)).items():
+                    again[one] += [int(record.value or b"") for record in records]
+    assert 10 == sum(map(len, first.values()))
+    assert {one: list(range(100)) for one in partitions} == again
+
+
+async def test_a_fair_reader_says_that_a_log_was_truncated(bus: Bus, admin: AdminClient) -> None:
+    """Also while another partition has records without end."""
+    topic = await make_topic(bus, 2)
+    short, full = Partition(topic, 0), Partition(topic, 1)
+    async with bus.publisher() as publisher:
+        await publisher.append({short: numbered(range(10)), full: [Row(bytes(500))] * 5_000})
+    deleted = admin.delete_records([TopicPartition(topic, 0, 5)])
+    await asyncio.to_thread(next(iter(deleted.values())).result, 30)
+    async with bus.reader(fair=True) as reader:
+        await reader.assign({short: 2, full: 0})
+
+        async def take_all() -> None:
+            while True:
+                await reader.take(0.25, 10)
+
+        with pytest.raises(InvariantError, match=f"{topic} lane 0"):
+            await asyncio.wait_for(take_all(), 30)
+
+
+async def test_more_than_one_request_may_hold_is_appended_in_several(bus: Bus) -> None:
+    """A large document to very many inboxes is more than a broker takes at once, and must not stop dispatch."""
+    topic = await make_topic(bus, 120)
+    rows = {Partition(topic, number): [Row(bytes(1_000_000))] for number in range(120)}
+    async with bus.publisher() as publisher:
+        await publisher.know([topic])
+        assert dict.fromkeys(rows, Appended(0, 0)) == await publisher.append(rows)
+        assert 0 == publisher.recreated
+
+
+async def test_a_note_stands_beside_an_offset_until_the_next_commit(bus: Bus) -> None:
+    """Whoever reads under the same name finds it."""
+    topic = await make_topic(bus, 2)
+    zero, one = Partition(topic, 0), Partition(topic, 1)
+    group = f"{topic}.group"
+    async with bus.reader(group=group) as reader:
+        await reader.assign({zero: 0, one: 0})
+        assert {} == await reader.notes([zero, one])
+        await reader.commit({zero: 0, one: 0}, {one: "đứng lại"})
+    async with bus.reader(group=group) as reader:
+        assert {one: "đứng lại"} == await reader.notes([zero, one])
+        assert {zero: 0, one: 0} == await reader.committed([zero, one])
+        await reader.assign({zero: 0, one: 0})
+        await reader.commit({one: 0})
+        assert {} == await reader.notes([zero, one])

@@ -106,7 +106,9 @@ async def test_a_kafka_that_does_not_answer_is_said_so(backbone: Backbone) -> No
         assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("command", ["", "kafka", "directory", "run", "send", "inbox", "status", "audit", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "kafka", "directory", "run", "send", "inbox", "status", "resume", "audit", "demo"]
+)
 async def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     """`--help` works for the program and every command."""
     said = await call(tmp_path, "", *command.split(), "--help")

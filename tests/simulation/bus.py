@@ -133,6 +133,7 @@ class ModelBus(Bus):
         always_rest: bool = False,
         max_wait_ms: int = 500,  # noqa: ARG002 - the model tells at once
         fetch_bytes: int = 8_388_608,  # noqa: ARG002 - worlds are small
+        fair: bool = False,  # noqa: ARG002 - nor is there much of any partition
     ) -> Reader:
         """A reader."""
         return ModelReader(
@@ -293,6 +294,16 @@ class ModelReader(Reader):
         )
         return {one: offset for one, offset in found.items() if offset is not None}
 
+    async def notes(self, partitions: Collection[Partition]) -> dict[Partition, str]:
+        """Notes beside what the group has committed."""
+        group, brokers = self._group, self._network.brokers
+        if group is None:
+            raise AssertionError("a reader without a group has committed nothing")
+        found = await self._ask(
+            lambda: {one: brokers.note(group, one) for one in partitions}, self._network.node_of(group)
+        )
+        return {one: note for one, note in found.items() if note}
+
     async def begins(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """First offsets."""
         return await self._ask(lambda: {one: self._network.brokers.begin(one) for one in partitions})
@@ -380,8 +391,8 @@ class ModelReader(Reader):
             most -= len(records)
         return rounds
 
-    async def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Store positions under the group."""
+    async def commit(self, positions: Mapping[Partition, int], notes: Mapping[Partition, str] | None = None) -> None:
+        """Store positions under the group, and notes beside them."""
         group, network = self._group, self._network
         if group is None:
             raise AssertionError("a reader without a group commits nothing")
@@ -389,7 +400,7 @@ class ModelReader(Reader):
             raise UnavailableError("Kafka: only what was assigned is committed")
 
         def store() -> None:
-            network.brokers.commit(group, positions)
+            network.brokers.commit(group, positions, notes or {})
             said = " ".join(f"{one.topic}-{one.number}={offset}" for one, offset in sorted(positions.items()))
             network.history.note(self._name, f"committed {group} {said}")
 

@@ -80,6 +80,7 @@ class Brokers:
     def __init__(self) -> None:
         self._topics: dict[str, _Topic] = {}
         self._committed: dict[tuple[str, Partition], int] = {}
+        self._notes: dict[tuple[str, Partition], str] = {}
         self._created = 0
 
     # -- topics
@@ -99,6 +100,7 @@ class Brokers:
         if self._topics.pop(name, None) is None:
             raise UnknownTopicError(name)
         self._committed = {key: offset for key, offset in self._committed.items() if key[1].topic != name}
+        self._notes = {key: note for key, note in self._notes.items() if key[1].topic != name}
 
     def topic_names(self) -> set[str]:
         """All topics."""
@@ -181,11 +183,16 @@ class Brokers:
 
     # -- committed offsets
 
-    def commit(self, group: str, positions: Mapping[Partition, int]) -> None:
-        """Store offsets under a group, whoever says so and however old they are."""
+    def commit(self, group: str, positions: Mapping[Partition, int], notes: Mapping[Partition, str]) -> None:
+        """Store offsets and notes beside them under a group, whoever says so and however old they are."""
         for partition, offset in positions.items():
             self._log(partition)
             self._committed[group, partition] = offset
+            self._notes[group, partition] = notes.get(partition, "")
+
+    def note(self, group: str, partition: Partition) -> str:
+        """The note beside what a group has committed; empty if there is none."""
+        return self._notes.get((group, partition), "")
 
     def committed(self, group: str, partition: Partition) -> int | None:
         """What a group has committed."""
@@ -194,3 +201,4 @@ class Brokers:
     def forget_group(self, group: str) -> None:
         """Forget a group's offsets, as brokers do when nobody has used it for the retention of offsets."""
         self._committed = {key: offset for key, offset in self._committed.items() if key[0] != group}
+        self._notes = {key: note for key, note in self._notes.items() if key[0] != group}

@@ -47,7 +47,7 @@ class BusyBrokers(Brokers):
             self._asked.add(partition)
             headers = write_opened(Source("H01", end, "g"), at=NOW, known=NOW)
             self.append(partition, BatchId(-1, end), [Row(None, headers, b"x")], at=NOW)
-            self.commit(self._group, {partition: end + 1})
+            self.commit(self._group, {partition: end + 1}, {})
         return end
 
 

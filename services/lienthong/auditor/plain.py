@@ -17,7 +17,7 @@ from lienthong.auditor.fold import AuditFold
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules
 from lienthong.auditor.statements import StatementCheck
-from lienthong.kernel.ledger import Headers, Outcome, Record
+from lienthong.kernel.ledger import Headers, Outcome, Record, header_number
 from lienthong.kernel.statement import Kind
 
 __all__ = ["PlainEntries"]
@@ -165,10 +165,10 @@ class PlainEntries:
 
     def _moment_of(self, judged: bytes, appended_at: int) -> _Moment | None:
         try:
-            judged_at, known_at = map(int, judged.split(b"/"))
+            judged_at, known_at = map(header_number, judged.split(b"/"))
         except (AttributeError, ValueError):
             return None
-        if judged_at < 0 or known_at < 0 or self._check.what_of_times(appended_at, judged_at, known_at):
+        if self._check.what_of_times(appended_at, judged_at, known_at):
             return None
         return _Moment(judged_at, known_at, self._lane.facts.known_number(known_at))
 
@@ -189,7 +189,7 @@ def _parts(headers: Headers) -> tuple[bytes, int, bytes, bytes, bytes, bytes, by
     try:
         (n1, verdict), (n2, source), (n3, judged), (n4, identity), (n5, kind), (n6, routes) = headers
         agency, offset, generation = source.split(b"/")
-        number = int(offset)
+        number = header_number(offset)
     except (AttributeError, ValueError):
         return None
     if (n1, n2, n3, n4, n5, n6, verdict) != _FORM:

@@ -7,9 +7,9 @@ from typing import Self
 
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.provisioning import provision
-from lienthong.directory.records import agencies_of, key_of, revoked, sign_records
+from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import AgencyCode
-from lienthong.kernel.bus import Bus, Connect, KafkaSettings
+from lienthong.kernel.bus import Bus, Connect, KafkaSettings, Row
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory import Agency, Directory, Key
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -138,10 +138,19 @@ class Operator:
         await self._record([key])
         return key
 
+    async def lift(self, halts: Sequence[bytes], why: str, backbone: str) -> None:
+        """Say that halts of a service (ids of 32 bytes) are over, and why; kept in the directory for ever.
+
+        Raises:
+            ValueError: none is named, or the reason is too long.
+        """
+        await self._append([sign_lift(halts, why, backbone, self._key, self._trust.origin, self._clock())])
+
     async def _record(self, facts: Sequence[Agency | Key]) -> None:
-        if not facts:
-            return
-        rows = sign_records(facts, self._key, self._trust.origin, self._clock())
+        if facts:
+            await self._append(sign_records(facts, self._key, self._trust.origin, self._clock()))
+
+    async def _append(self, rows: Sequence[Row]) -> None:
         for row in rows:
             if row.value is not None:
                 self.directory.apply(row.value)

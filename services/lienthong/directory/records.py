@@ -4,17 +4,17 @@ from collections.abc import Iterable, Sequence
 
 from lienthong.directory.listing import ListedAgency
 from lienthong.kernel.bus import Row
-from lienthong.kernel.directory import Agency, Directory, Key, record_key
+from lienthong.kernel.directory import HALT_LIFTED, Agency, Directory, Key, record_key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import ALGORITHM, SigningKey
 from lienthong.kernel.limits import MAX_TREE_SIZE
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.seal import Purpose, seal_batch
-from lienthong.kernel.statement import Kind, encode_statement, make_statement
+from lienthong.kernel.statement import Kind, Statement, check_statement, encode_statement, make_statement
 from lienthong.kernel.trust import OPERATOR
 
-__all__ = ["agencies_of", "key_of", "revoked", "sign_records"]
+__all__ = ["agencies_of", "key_of", "revoked", "sign_lift", "sign_records"]
 
 _DIRECTORY_THREAD = bytes(16)
 
@@ -71,26 +71,60 @@ def revoked(key: Key, revoked_from: int, now: int) -> Key:
 
 def sign_records(facts: Sequence[Agency | Key], operator: SigningKey, origin: str, now: int) -> list[Row]:
     """Rows of the directory topic for these facts, sealed together by the operator."""
-    rows: list[Row] = []
-    for at in range(0, len(facts), MAX_TREE_SIZE):
-        statements = [
-            make_statement(
-                sender=OPERATOR,
-                recipients=[],
-                thread=_DIRECTORY_THREAD,
-                created=now,
-                kind=Kind.AGENCY if isinstance(fact, Agency) else Kind.KEY,
-                body=fact._asdict(),
-            )
-            for fact in facts[at : at + MAX_TREE_SIZE]
-        ]
-        encoded = [encode_statement(statement) for statement in statements]
-        seals = seal_batch(
-            [envelope_id(data) for data in encoded],
-            key=operator, origin=origin, sender=OPERATOR, purpose=Purpose.DIRECTORY, signed_at=now,
-        )  # fmt: skip
-        rows.extend(
-            Row(encode_envelope(data, (), seal), key=record_key(statement))
-            for statement, data, seal in zip(statements, encoded, seals, strict=True)
+    statements = [
+        make_statement(
+            sender=OPERATOR,
+            recipients=[],
+            thread=_DIRECTORY_THREAD,
+            created=now,
+            kind=Kind.AGENCY if isinstance(fact, Agency) else Kind.KEY,
+            body=fact._asdict(),
         )
+        for fact in facts
+    ]
+    rows: list[Row] = []
+    for at in range(0, len(statements), MAX_TREE_SIZE):
+        rows += _sealed(statements[at : at + MAX_TREE_SIZE], operator, origin, now)
     return rows
+
+
+def sign_lift(halts: Sequence[bytes], why: str, backbone: str, operator: SigningKey, origin: str, now: int) -> Row:
+    """The row of the directory topic by which the operator says that halts are over.
+
+    Args:
+        halts: 1 to 500 ids of 32 bytes.
+        why: what a person has found, at most 500 characters.
+        backbone: the backbone's own code, which the record is addressed to.
+        operator: the operator's key.
+        origin: name of the backbone.
+        now: milliseconds since 1970 UTC.
+
+    Raises:
+        ValueError: it is too long, or names nothing.
+    """
+    statement = make_statement(
+        sender=OPERATOR,
+        recipients=[backbone],
+        thread=_DIRECTORY_THREAD,
+        created=now,
+        kind=Kind.ACKNOWLEDGEMENT,
+        body={"documents": list(halts), "status": HALT_LIFTED, "reason": why},
+    )
+    try:
+        check_statement(statement)
+    except RejectedError as error:
+        raise ValueError(error.detail) from error
+    (row,) = _sealed([statement], operator, origin, now)
+    return row
+
+
+def _sealed(statements: Sequence[Statement], operator: SigningKey, origin: str, now: int) -> list[Row]:
+    encoded = [encode_statement(statement) for statement in statements]
+    seals = seal_batch(
+        [envelope_id(data) for data in encoded],
+        key=operator, origin=origin, sender=OPERATOR, purpose=Purpose.DIRECTORY, signed_at=now,
+    )  # fmt: skip
+    return [
+        Row(encode_envelope(data, (), seal), key=record_key(statement))
+        for statement, data, seal in zip(statements, encoded, seals, strict=True)
+    ]

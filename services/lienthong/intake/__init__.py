@@ -2,6 +2,7 @@
 
 Reads     lt.out.*, lt.directory
 Writes    lt.ledger, lt.quarantine (the bytes of what it rejects)
-State     none: it goes on where it committed, and what it appends twice the fold drops
+State     none: it goes on where it committed, and what it appends twice the fold drops; a halt is
+          noted beside what it committed
 Trusts    signatures under keys of the directory, the pinned operator key, topic ownership
 """

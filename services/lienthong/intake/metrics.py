@@ -17,6 +17,8 @@ class IntakeMetrics:
     accepted: Counter
     rejected: Counter
     received_bytes: Counter
+    halted: Gauge
+    rejected_share: Gauge
 
     @classmethod
     def register(cls, registry: CollectorRegistry, roots: VerifiedRoots) -> Self:
@@ -33,5 +35,9 @@ class IntakeMetrics:
             rejected=Counter("lienthong_intake_rejected", "Records rejected", ["agency", "reason"], registry=registry),
             received_bytes=Counter(
                 "lienthong_intake_received_bytes", "Bytes of the records judged", ["agency"], registry=registry
+            ),
+            halted=Gauge("lienthong_intake_halted", "1 while intake stands still", registry=registry),
+            rejected_share=Gauge(
+                "lienthong_intake_rejected_share", "Mean of the agencies' rejected shares, lately", registry=registry
             ),
         )

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from lienthong.intake.halt import GROUP, Brake
+from lienthong.intake.limit import Limit, RejectionWindow
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.intake.rounds import Round, judge_round
 from lienthong.kernel.bus import Bus, Publisher, Reader
@@ -17,17 +19,17 @@ from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.metrics import KafkaMetrics
-from lienthong.runtime.session import keep_running, lane_count
+from lienthong.runtime.session import keep_running, lane_count, wait_or_stop
 
 __all__ = ["serve"]
 
 _log = structlog.get_logger(__name__)
-_GROUP = "lt.intake"
 _ROUND_RECORDS = 1_000
 _COMMIT_SECONDS = 0.25
 _LOGGED_REJECTIONS = 20
 """Most rejections of one round that are logged one by one: a flood must not become a flood of lines."""
 _GENERATION_CHECK_SECONDS = 15.0
+_HALTED_LOOK_SECONDS = 0.25
 
 
 async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
@@ -42,11 +44,18 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
         lanes = await lane_count(bus)
         judge = Judge(directory, lanes)
         metrics = IntakeMetrics.register(context.registry, judge.roots)
+        brake = _brake(context)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follower.follow(stopping))
             for name, some in context.lane_groups(lanes).items():
-                part = _Part(bus, judge, some, context, metrics, kafka, f"intake/{name}")
+                part = _Part(bus, judge, brake, some, context, metrics, kafka, f"intake/{name}")
                 tasks.create_task(keep_running(part, context, kafka, stopping))
+
+
+def _brake(context: Context) -> Brake:
+    settings = context.settings
+    limit = Limit(settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds)
+    return Brake(RejectionWindow(limit), limit.share)
 
 
 class _Part:
@@ -56,6 +65,7 @@ class _Part:
         self,
         bus: Bus,
         judge: Judge,
+        brake: Brake,
         lanes: list[int],
         context: Context,
         metrics: IntakeMetrics,
@@ -65,6 +75,7 @@ class _Part:
         self.name = name
         self._bus = bus
         self._judge = judge
+        self._brake = brake
         self._lanes = lanes
         self._context = context
         self._metrics = metrics
@@ -73,15 +84,19 @@ class _Part:
         self._committed: dict[Partition, int] = {}
         self._generations: dict[str, str] = {}
         self._connected: set[str] = set()
+        self._halted = False
+        self._noted: set[int] = set()
 
     async def session(self, stopping: asyncio.Event) -> None:
         """From connecting until stopping, or until Kafka fails."""
         self._positions, self._committed, self._generations, self._connected = {}, {}, {}, set()
+        self._halted, self._noted = False, set()
         express = self._lanes == [EXPRESS_LANE]
         settings = self._context.settings
         reader = self._bus.reader(
-            group=_GROUP,
+            group=GROUP,
             rest_ms=0 if express else settings.ordinary_wait_ms,
+            fair=True,
         )
         async with (
             reader,
@@ -91,14 +106,16 @@ class _Part:
             await ledger.know([LEDGER])
             await quarantine.know([QUARANTINE])
             await self._follow_directory(reader)
-            self._context.health.ready(self.name)
+            if not self._stands_still():
+                self._context.health.ready(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes, agencies=len(self._connected))
             loop = asyncio.get_running_loop()
             committed_at = checked_at = loop.time()
             while not stopping.is_set():
-                records = await reader.take(0.25, _ROUND_RECORDS)
-                if records:
-                    await self._append(await self._judged(records), ledger, quarantine)
+                if self._stands_still():
+                    await wait_or_stop(stopping, _HALTED_LOOK_SECONDS)
+                elif records := await reader.take(0.25, _ROUND_RECORDS):
+                    await self._judge_and_append(records, reader, ledger, quarantine)
                 now = loop.time()
                 if now - committed_at >= _COMMIT_SECONDS:
                     await self._commit(reader)
@@ -109,6 +126,38 @@ class _Part:
                 if self._judge.directory.connected_count != len(self._connected):
                     await self._follow_directory(reader)
             await self._commit(reader)
+
+    async def _judge_and_append(
+        self,
+        records: Mapping[Partition, Sequence[Record]],
+        reader: Reader,
+        ledger: Publisher,
+        quarantine: Publisher,
+    ) -> None:
+        done = await self._judged(records)
+        now = asyncio.get_running_loop().time()
+        if self._brake.admits(done, part=self.name, now=now, at=self._context.clock()):
+            await self._append(done, ledger, quarantine)
+        else:
+            # Nothing of it is said to anybody: it is read and judged again when the halt is lifted.
+            reader.seek(self._positions)
+
+    def _stands_still(self) -> bool:
+        """Whether a halt stands; says so in readiness, metrics and log when that has changed."""
+        halts = self._brake.standing(self._judge.directory)
+        if bool(halts) != self._halted:
+            self._halted = bool(halts)
+            self._metrics.halted.set(self._halted)
+            if halts:
+                told = "; ".join(f"{halt.id.hex()[:16]}: {halt.why}" for halt in halts)
+                self._context.health.waiting(self.name, f"halted until the operator resumes it, halt {told}")
+                for halt in halts:
+                    _log.error("halted", part=self.name, halt=halt.id.hex(), since=halt.at, why=halt.why)
+            else:
+                self._noted.clear()
+                self._context.health.ready(self.name)
+                _log.warning("resumed", part=self.name)
+        return self._halted
 
     async def _judged(self, records: Mapping[Partition, Sequence[Record]]) -> Round:
         """One round, judged in pieces: an express record that comes meanwhile waits for a piece, not for the round."""
@@ -157,9 +206,18 @@ class _Part:
 
     async def _commit(self, reader: Reader) -> None:
         changed = {one: offset for one, offset in self._positions.items() if self._committed.get(one) != offset}
+        notes = {}
+        if self._stands_still() and self._noted != set(self._lanes):
+            # On one partition of each lane, for whoever serves that lane next.
+            marked = {one.number: one for one in sorted(self._positions, reverse=True) if one.number not in self._noted}
+            (halt, *_) = self._brake.standing(self._judge.directory)
+            notes = dict.fromkeys(marked.values(), halt.note)
+            changed.update({one: self._positions[one] for one in notes})
         if changed:
-            await reader.commit(changed)
+            await reader.commit(changed, notes)
             self._committed.update(changed)
+            self._noted.update(one.number for one in notes)
+        self._metrics.rejected_share.set(self._brake.share(asyncio.get_running_loop().time()))
         self._kafka.last_progress.labels(self.name).set_to_current_time()
         for lane in self._lanes:
             lag = sum(reader.lag(one) for one in self._positions if one.number == lane)
@@ -181,6 +239,9 @@ class _Part:
             committed = await reader.committed(partitions)
             begins = await reader.begins(partitions)
             ends = await reader.ends(partitions)
+            for one, note in (await reader.notes(partitions)).items():
+                if self._brake.found(note, self._judge.directory):
+                    self._noted.add(one.number)
             for one in partitions:
                 start = committed.get(one, begins[one])
                 if start > ends[one] or start < begins[one]:

@@ -15,9 +15,12 @@ from lienthong.kernel.seal import Purpose, VerifiedRoots
 from lienthong.kernel.statement import Kind, Statement, decode_statement
 from lienthong.kernel.trust import OPERATOR, Trust
 
-__all__ = ["Agency", "Directory", "Key", "record_key"]
+__all__ = ["HALT_LIFTED", "Agency", "Directory", "Key", "Lift", "record_key"]
 
 _MAX_LEVELS = 16
+HALT_LIFTED = "03"
+"""Status under which the operator acknowledges a halt: go on."""
+_RECORDED = (Kind.AGENCY, Kind.KEY, Kind.ACKNOWLEDGEMENT)
 _Name = TypeVar("_Name")
 _Fact = TypeVar("_Fact", "Agency", "Key")
 
@@ -74,15 +77,25 @@ class Key(NamedTuple):
             raise RejectedError(Reason.KEY_REVOKED, "the key has been revoked")
 
 
+class Lift(NamedTuple):
+    """The operator's word that halts (ids of 32 bytes) are over, why, and when it was said."""
+
+    halts: tuple[bytes, ...]
+    why: str
+    created: int
+
+
 def record_key(statement: Statement) -> bytes:
     """Kafka key of a directory record, so that compaction keeps the newest version of each subject."""
     if statement.kind is Kind.AGENCY:
         return f"agency/{statement.body['code']}".encode()
+    if statement.kind is Kind.ACKNOWLEDGEMENT:
+        return f"lift/{statement.body['documents'][0].hex()}".encode()
     return f"key/{key_id_of(statement.body['public_key'], statement.body['algorithm']).hex()}".encode()
 
 
 class Directory:
-    """Agencies by code and keys by id. Grows by `apply`; answers from what it has."""
+    """Agencies by code, keys by id, and the halts that are lifted. Grows by `apply`; answers from what it has."""
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
@@ -91,10 +104,11 @@ class Directory:
         self._roots = VerifiedRoots(1_000)
         self._agencies: dict[str, Agency] = {}
         self._keys: dict[bytes, Key] = {}
+        self._lifted: set[bytes] = set()
         self.known_at = 0
         """Newest moment recorded in any fact applied, milliseconds since 1970 UTC."""
 
-    def apply(self, value: bytes) -> Agency | Key | None:
+    def apply(self, value: bytes) -> Agency | Key | Lift | None:
         """Take one record of the directory topic.
 
         Returns:
@@ -106,7 +120,7 @@ class Directory:
         sealed = decode_envelope(value)
         statement = decode_statement(sealed.statement)
         seal = sealed.seal
-        if statement.sender != OPERATOR or statement.kind not in (Kind.AGENCY, Kind.KEY):
+        if statement.sender != OPERATOR or statement.kind not in _RECORDED:
             raise RejectedError(Reason.WRONG_SENDER, "not a directory record of the operator")
         if seal.origin != self.trust.origin:
             raise RejectedError(Reason.WRONG_ORIGIN, f"sealed for {seal.origin[:100]!r}, not {self.trust.origin!r}")
@@ -117,6 +131,8 @@ class Directory:
         if seal.signatures[0].key_id != self._operator_key_id:
             raise RejectedError(Reason.UNKNOWN_KEY, "a directory record is signed with the operator's key")
         self._roots.verify(envelope_id(sealed.statement), OPERATOR, seal, (self._operator_key,))
+        if statement.kind is Kind.ACKNOWLEDGEMENT:
+            return self._lift(statement)
         self.known_at = max(self.known_at, statement.created)
         if statement.kind is Kind.AGENCY:
             agency = Agency(**statement.body)
@@ -131,6 +147,18 @@ class Directory:
             return None
         facts[name] = fact
         return fact
+
+    def _lift(self, statement: Statement) -> Lift:
+        """No verdict depends on it, so it does not move `known_at`."""
+        body = statement.body
+        if body["status"] != HALT_LIFTED:
+            raise RejectedError(Reason.WRONG_SENDER, f"the operator acknowledges halts with status {HALT_LIFTED} only")
+        self._lifted.update(body["documents"])
+        return Lift(tuple(body["documents"]), body["reason"], statement.created)
+
+    def is_lifted(self, halt: bytes) -> bool:
+        """Whether the operator has said that a halt (id of 32 bytes) is over."""
+        return halt in self._lifted
 
     def agency(self, code: str) -> Agency | None:
         """The agency of this code, whatever its validity."""

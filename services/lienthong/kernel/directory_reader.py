@@ -32,7 +32,7 @@ class DirectoryReader:
         """Read the whole directory once.
 
         Raises:
-            UnavailableError: Kafka does not answer, or there is no directory on it.
+            UnavailableError: Kafka does not answer, or there is no directory on it that can be believed.
         """
         if not await self._bus.lanes(DIRECTORY):
             raise UnavailableError(
@@ -44,6 +44,11 @@ class DirectoryReader:
         async for records in self._bus.scan({_PARTITION: (self._next, end)}):
             self._apply(records)
         self._next = end
+        if self.refused and not self.directory.known_at:
+            raise UnavailableError(
+                f"none of {self.refused} directory records is signed by the operator that the trust anchor names for"
+                f" {self.directory.trust.origin}: is it the trust.json of this backbone?"
+            )
         return self.directory
 
     async def catch_up(self) -> None:

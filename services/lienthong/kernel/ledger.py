@@ -26,7 +26,7 @@ from lienthong.kernel.merkle import HASH_BYTES
 from lienthong.kernel.topics import is_outbox
 
 __all__ = [
-    "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "is_genesis",
+    "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "header_number", "is_genesis",
     "read_delivery", "read_entry", "read_in_brief", "write_delivery", "write_entry", "write_opened",
 ]  # fmt: skip
 
@@ -86,6 +86,8 @@ _OUTCOMES = {
 }
 """By the header `verdict`: what it says, and the headers it needs beside it."""
 _NONE = bytes(HASH_BYTES)
+_MOST_DIGITS = 19
+_LARGEST = 2**63 - 1
 
 
 class Entry(NamedTuple):
@@ -129,6 +131,17 @@ def is_genesis(record: Record) -> bool:
     )
 
 
+def header_number(text: bytes) -> int:
+    """A decimal number of at most 63 bits: what offsets and moments are, and what SQLite and Avro hold.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if text.isdigit() and len(text) <= _MOST_DIGITS and (number := int(text)) <= _LARGEST:
+        return number
+    raise ValueError(f"{text[:40]!r} is not a number")
+
+
 def _source(source: Source) -> bytes:
     return f"{source.agency}/{source.offset}/{source.generation}".encode()
 
@@ -167,7 +180,7 @@ def read_entry(record: Record) -> Entry:
     headers = dict(record.headers)
     try:
         outcome, required = _OUTCOMES[headers["verdict"]]
-        agency, offset, generation = headers["source"].decode().split("/")
+        agency, offset, generation = headers["source"].split(b"/")
         judged_at, known_at = headers["judged"].split(b"/")
         if not required <= headers.keys() or None in headers.values():
             raise ValueError(f"{outcome}, but without one of {sorted(required)}")
@@ -178,9 +191,9 @@ def read_entry(record: Record) -> Entry:
             record.offset,
             record.timestamp,
             outcome,
-            Source(agency, int(offset), generation),
-            int(judged_at),
-            int(known_at),
+            Source(agency.decode(), header_number(offset), generation.decode()),
+            header_number(judged_at),
+            header_number(known_at),
             headers.get("id"),
             kind.decode() if (kind := headers.get("kind")) is not None else None,
             tuple(routes.decode().split(",")) if routes else (),
@@ -206,14 +219,15 @@ def read_in_brief(record: Record) -> tuple[str, str, int, bytes | None, bytes]:
     """
     headers = dict(record.headers)
     try:
-        agency, offset, generation = headers["source"].decode().split("/")
+        agency_bytes, offset, generation_bytes = headers["source"].split(b"/")
+        agency, generation = agency_bytes.decode(), generation_bytes.decode()
         if headers["verdict"] != b"accepted":
             _OUTCOMES[headers["verdict"]]  # an unknown one is an alarm
-            return agency, generation, int(offset), None, b""
+            return agency, generation, header_number(offset), None, b""
         identity, routes = headers["id"], headers["routes"]
         if len(identity) != HASH_BYTES:
             raise ValueError(f"id has not {HASH_BYTES} bytes")
-        return agency, generation, int(offset), identity, routes
+        return agency, generation, header_number(offset), identity, routes
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _no_entry(record, error) from error
 
@@ -246,9 +260,9 @@ def read_delivery(record: Record) -> Delivery:
         if len(headers["id"]) != HASH_BYTES:
             raise ValueError(f"id has not {HASH_BYTES} bytes")
         return Delivery(
-            int(headers["sequence"]),
-            int(headers["position"]),
-            int(headers["judged"]),
+            header_number(headers["sequence"]),
+            header_number(headers["position"]),
+            header_number(headers["judged"]),
             headers["id"],
             headers["kind"].decode(),
         )

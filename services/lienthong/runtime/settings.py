@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     """After SIGTERM, how long a service may take to finish its round."""
     ordinary_wait_ms: int = 25
     """How long records of ordinary lanes gather while there is much to do; the express lane never waits."""
+    halt_share: float = Field(default=0.5, ge=0, le=1)
+    """Intake halts when the mean of the agencies' rejected shares is above this; 1: it never halts."""
+    halt_agencies: int = Field(default=3, ge=1)
+    """… and records of at least so many agencies were rejected."""
+    halt_records: int = Field(default=20, ge=1)
+    """… and at least so many records."""
+    halt_window_seconds: float = Field(default=300.0, gt=0)
+    """… within so long; of each agency its last 20 records count."""
 
     def kafka(self, bootstrap: str | None = None) -> KafkaSettings:
         """The part that says how to reach Kafka."""

@@ -3,15 +3,27 @@
 import pytest
 
 from lienthong.directory.listing import ListedAgency
-from lienthong.directory.records import agencies_of, key_of, revoked, sign_records
+from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import agency_code
-from lienthong.kernel.directory import Agency, Directory, Key
+from lienthong.kernel.directory import Agency, Directory, Key, Lift
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import key_id_of
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.seal import Purpose
-from unit.kernel.world import NOW, OPERATOR_KEY, ORIGIN, SENDER_KEY, TRUST, directory_of, key_named
+from lienthong.kernel.trust import OPERATOR
+from unit.kernel.world import (
+    NOW,
+    OPERATOR_KEY,
+    ORIGIN,
+    SENDER_KEY,
+    TRUST,
+    acknowledgement,
+    directory_of,
+    key_named,
+    reason_of,
+    seal,
+)
 
 LATER = NOW + 60_000
 
@@ -100,3 +112,36 @@ def test_records_under_another_key_are_not_believed() -> None:
     (row,) = sign_records(agencies(listed("H37")), key_named("somebody"), ORIGIN, NOW)
     with pytest.raises(RejectedError):
         Directory(TRUST).apply(row.value or b"")
+
+
+def test_a_lift_is_signed_kept_by_its_halt_and_moves_nothing_else() -> None:
+    """Who resumed, when and why stands in the directory; no verdict looks different after it."""
+    directory = directory_of(*agencies(listed("H37")))
+    known = directory.known_at
+    halts = (bytes(32), bytes(range(32)))
+    row = sign_lift(halts, "đồng hồ đã chỉnh", "LT", OPERATOR_KEY, ORIGIN, LATER)
+    assert not directory.is_lifted(halts[0])
+    assert Lift(halts, "đồng hồ đã chỉnh", LATER) == directory.apply(row.value or b"")
+    assert all(directory.is_lifted(halt) for halt in halts)
+    assert not directory.is_lifted(bytes([1]) * 32)
+    assert (f"lift/{'00' * 32}".encode(), known) == (row.key, directory.known_at)
+
+
+@pytest.mark.parametrize(("halts", "why"), [([], "x"), ([bytes(32)] * 2, "x"), ([bytes(32)], "x" * 501)])
+def test_a_lift_that_nobody_would_believe_is_not_signed(halts: list[bytes], why: str) -> None:
+    """The operator is told before it is recorded."""
+    with pytest.raises(ValueError):
+        sign_lift(halts, why, "LT", OPERATOR_KEY, ORIGIN, NOW)
+
+
+def test_an_acknowledgement_lifts_only_by_the_operator_and_with_its_status() -> None:
+    """Another key's is not believed, another status is none."""
+    by_somebody = sign_lift([bytes(32)], "x", "LT", key_named("somebody"), ORIGIN, NOW)
+    refusing = seal(
+        [acknowledgement(sender=OPERATOR, body={"documents": [bytes(32)], "status": "02", "reason": "x"})],
+        signer=OPERATOR_KEY, purpose=Purpose.DIRECTORY,
+    )[0]  # fmt: skip
+    directory = Directory(TRUST)
+    for value, reason in ((by_somebody.value, Reason.UNKNOWN_KEY), (refusing, Reason.WRONG_SENDER)):
+        assert reason == reason_of(directory.apply, value)
+    assert not directory.is_lifted(bytes(32))

@@ -120,7 +120,7 @@ def test_an_unsigned_record_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.DOCUMENT, Kind.ACKNOWLEDGEMENT, Kind.RECEIPT])
 def test_other_statements_of_the_operator_are_refused(kind: Kind) -> None:
-    """The operator says nothing in the directory but agencies and keys."""
+    """The operator says nothing in the directory but agencies, keys, and that halts are over."""
     statement, _, _ = one_of_each_kind()[kind]
     value = seal([statement._replace(sender=OPERATOR)], signer=OPERATOR_KEY, purpose=Purpose.DIRECTORY)[0]
     assert Reason.WRONG_SENDER is refused(value)

@@ -1,5 +1,6 @@
 """Signing keys: RFC 8032's vectors, key ids, files, and a secret that does not show itself."""
 
+import base64
 import copy
 import json
 import os
@@ -149,6 +150,19 @@ def test_load_refuses_other_kinds_of_keys(tmp_path: Path) -> None:
     ours = load_pem_private_key(plain.read_bytes(), None)
     file.write_bytes(ours.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
     with pytest.raises(ValueError, match=r"key\.pem"):
+        SigningKey.load(file)
+
+
+def test_load_says_of_a_key_of_an_unknown_algorithm_that_it_cannot_be_read(tmp_path: Path) -> None:
+    """Also one that this version's library does not know, as of a later algorithm; found by fuzzing."""
+    file = tmp_path / "key.pem"
+    SigningKey.generate().save(file)
+    lines = file.read_text().splitlines()
+    der = base64.b64decode("".join(lines[1:-1]))
+    unknown = der.replace(b"\x06\x03\x2b\x65\x70", b"\x06\x03\x2a\xb5\x70")  # 1.3.101.112 becomes 1.2.6896
+    assert unknown != der
+    file.write_text("\n".join([lines[0], base64.b64encode(unknown).decode(), lines[-1], ""]))
+    with pytest.raises(ValueError, match=f"cannot read a signing key from {file}"):
         SigningKey.load(file)
 
 

@@ -300,3 +300,23 @@ def test_a_genesis_may_stand_again_where_only_the_backbone_writes() -> None:
     assert is_genesis(Record(GENESIS_HEADERS, None, 9, "lt.in.H26"))
     assert is_genesis(Record(GENESIS_HEADERS, None, 0, "lt.out.H26"))
     assert not is_genesis(Record(GENESIS_HEADERS, None, 1, "lt.out.H26"))
+
+
+NO_NUMBERS = (b"-1", b"+1", b"1_0", b" 1", b"1 ", "١".encode(), b"%d" % 2**63, b"9" * 5_000)
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+def test_what_python_takes_for_a_number_and_no_offset_is_stops_the_reader(number: bytes) -> None:
+    """A reader stores these numbers, and a database holds 63 bits: a larger one must be an alarm and no crash."""
+    for name in ("sequence", "position", "judged"):
+        with pytest.raises(InvariantError):
+            read_delivery(Record(changed(write_delivery(DELIVERY), name, number)))
+    for name, value in (("source", b"G22/%b/a" % number), ("judged", b"%b/1" % number), ("judged", b"1/%b" % number)):
+        with pytest.raises(InvariantError):
+            read_entry(Record(changed(ENTRIES["accepted"], name, value), b"value"))
+
+
+def test_the_largest_number_is_read() -> None:
+    """63 bits, as offsets and moments have."""
+    delivery = DELIVERY._replace(sequence=2**63 - 1, position=2**63 - 1, judged_at=2**63 - 1)
+    assert delivery == read_delivery(Record(write_delivery(delivery)))

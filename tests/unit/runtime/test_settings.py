@@ -36,7 +36,8 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         "HOME": "/srv/lt", "BOOTSTRAP": "a:1,b:2", "CA_FILE": "/ca.pem", "CERTIFICATE_FILE": "/c.pem",
         "KEY_FILE": "/k.pem", "USERNAME": "g22", "PASSWORD_FILE": "/p", "TIMEOUT_SECONDS": "7.5",
         "TRUST_FILE": "/t.json", "BACKBONE": "BB", "HTTP_HOST": "::1", "HTTP_PORT": "0", "DRAIN_SECONDS": "3",
-        "ORDINARY_WAIT_MS": "5", "SOMETHING_ELSE": "x",
+        "ORDINARY_WAIT_MS": "5", "HALT_SHARE": "0.25", "HALT_AGENCIES": "7", "HALT_RECORDS": "9",
+        "HALT_WINDOW_SECONDS": "60", "SOMETHING_ELSE": "x",
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"LIENTHONG_{name}", value)
@@ -51,10 +52,16 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         settings.home, settings.trust_file, settings.backbone, settings.http_host, settings.http_port,
         settings.drain_seconds, settings.ordinary_wait_ms,
     )  # fmt: skip
+    assert (0.25, 7, 9, 60.0) == (
+        settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds,
+    )  # fmt: skip
     assert {name.lower() for name in given} - {"something_else"} == set(Settings.model_fields)
 
 
-@pytest.mark.parametrize(("name", "value"), [("TIMEOUT_SECONDS", "soon"), ("TIMEOUT_SECONDS", "0"), ("HTTP_PORT", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TIMEOUT_SECONDS", "soon"), ("TIMEOUT_SECONDS", "0"), ("HTTP_PORT", "x"), ("HALT_SHARE", "1.1")],
+)
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """By the setting it was for."""
     monkeypatch.setenv(f"LIENTHONG_{name}", value)

@@ -16,6 +16,10 @@ from lienthong.kernel.topics import Partition
 
 __all__ = ["Appended", "Publisher", "Row"]
 
+_BYTES_ON_THE_WAY = 8_388_608
+"""Most bytes sent and not acknowledged. A broker gets all that waits for it in one request, and closes the
+connection at `socket.request.max.bytes`; a large document to very many inboxes would never arrive."""
+
 
 class Row(NamedTuple):
     """One record to append: value (or none) and headers."""
@@ -119,6 +123,16 @@ class Publisher:
         self, producer: AIOKafkaProducer, rows: Mapping[Partition, Sequence[Row]]
     ) -> dict[Partition, Appended]:
         pending: list[tuple[Partition, int, asyncio.Future[Any]]] = []
+        appended: dict[Partition, Appended] = {}
+        on_the_way = 0
+
+        async def settle() -> None:
+            for partition, count, future in pending:
+                base = (await future).offset
+                first = appended[partition].first if partition in appended else base
+                appended[partition] = Appended(first, base + count - 1)
+            pending.clear()
+
         for partition, some in rows.items():
             topic, number = partition
             batch = producer.create_batch()
@@ -128,6 +142,10 @@ class Publisher:
                 for value, headers, key in piece:
                     if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                         pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
+                        on_the_way += batch.size()
+                        if on_the_way > _BYTES_ON_THE_WAY:
+                            await settle()
+                            on_the_way = 0
                         batch = producer.create_batch()
                         add = batch.append
                         count = 0
@@ -135,11 +153,11 @@ class Publisher:
                         add(timestamp=None, key=key, value=value, headers=list(headers))
                     count += 1
             pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
-        appended: dict[Partition, Appended] = {}
-        for partition, count, future in pending:
-            base = (await future).offset
-            first = appended[partition].first if partition in appended else base
-            appended[partition] = Appended(first, base + count - 1)
+            on_the_way += batch.size()
+            if on_the_way > _BYTES_ON_THE_WAY:
+                await settle()
+                on_the_way = 0
+        await settle()
         return appended
 
 

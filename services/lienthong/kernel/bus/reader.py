@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from lienthong.kernel.bus.settings import KafkaSettings
@@ -32,8 +33,11 @@ class Reader:
         pace: Pace,
         max_wait_ms: int,
         fetch_bytes: int,
+        *,
+        fair: bool = False,
     ) -> None:
         self._settings = settings
+        self._fair = fair
         self._pace = pace
         self._assigned: set[str] = set()
         self._known: set[str] = set()
@@ -145,7 +149,11 @@ class Reader:
         if rest := self._pace.rest(loop.time()):
             await asyncio.sleep(rest)
         try:
-            rounds = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            timeout_ms = int(timeout_seconds * 1000)
+            if self._fair:
+                rounds = await self._take_fairly(timeout_ms, max_records)
+            else:
+                rounds = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         except OffsetOutOfRangeError as error:
             lost = {f"{tp.topic} lane {tp.partition}": offset for tp, offset in error.args[0].items()}
             raise InvariantError(
@@ -156,12 +164,51 @@ class Reader:
         self._pace.took(sum(map(len, rounds.values())), now=loop.time(), cpu=time.process_time())
         return {Partition(*partition): records for partition, records in rounds.items()}
 
-    async def commit(self, positions: Mapping[Partition, int]) -> None:
+    async def notes(self, partitions: Collection[Partition]) -> dict[Partition, str]:
+        """Notes committed beside the offsets under this reader's group; partitions without one are left out."""
+        asked = [TopicPartition(*one) for one in partitions]
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - `committed` leaves the notes away
+        answer = await self._reach(coordinator.fetch_committed_offsets(asked))
+        return {Partition(*one): found.metadata for one, found in answer.items() if found.metadata}
+
+    async def _take_fairly(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
+        """Something of every partition that has something, however much others have.
+
+        `getmany` empties what one partition has, up to some thousands of records, before it looks at the
+        next. Here each gets an equal share first, what is left over goes round again, and what still has
+        records after its share stands behind the others in the next round.
+        """
+        arrived = self._consumer._fetcher._records  # noqa: SLF001 - there is no public way to take a share
+        take = self._consumer._fetcher.fetched_records  # noqa: SLF001
+        errors = [tp for tp, one in arrived.items() if type(one) is not FetchResult]
+        if errors:
+            await take(errors, 0)  # raises the first of them
+        rounds: dict[TopicPartition, list[Any]] = {}
+        if not arrived:
+            rounds.update(await self._consumer.getmany(timeout_ms=timeout_ms, max_records=1))
+        left = max_records - len(rounds)
+        while left and (waiting := [tp for tp, one in arrived.items() if type(one) is FetchResult]):
+            share = max(1, left // len(waiting))
+            for tp in waiting[:left]:
+                for found in (await take([tp], 0, min(share, left))).values():
+                    rounds.setdefault(tp, []).extend(found)
+                    left -= len(found)
+                if tp in arrived:
+                    arrived.move_to_end(tp)
+        return rounds
+
+    async def commit(self, positions: Mapping[Partition, int], notes: Mapping[Partition, str] | None = None) -> None:
         """Store the offset to be read next of each partition under this reader's group.
+
+        Args:
+            positions: offsets.
+            notes: for some of these partitions a text of at most 4,096 bytes to be kept beside the offset,
+                until the next commit of the partition.
 
         Raises:
             UnavailableError: no answer in time; whether it was stored is unknown.
         """
+        told = notes or {}
         await self._reach(
-            self._consumer.commit({TopicPartition(*partition): offset for partition, offset in positions.items()})
+            self._consumer.commit({TopicPartition(*one): (at, told.get(one, "")) for one, at in positions.items()})
         )

@@ -1,0 +1,113 @@
+"""Halting: intake takes nothing more until the operator says so, also after a restart.
+
+A halt stands beside the committed offsets of the lanes it stopped, as the note Kafka keeps with each:
+what intake remembers of itself is in one place. The operator lifts it by a signed record in the
+directory that names it, so who resumed, when and why stays on record.
+"""
+
+import json
+from collections import Counter
+from hashlib import sha256
+from typing import NamedTuple
+
+from lienthong.intake.limit import Excess, RejectionWindow, by_agency
+from lienthong.intake.rounds import Round
+from lienthong.kernel.directory import Directory
+
+__all__ = ["GROUP", "Brake", "Halt", "read_note"]
+
+GROUP = "lt.intake"
+"""Under which intake commits."""
+_ID_BYTES = 32
+
+
+class Halt(NamedTuple):
+    """That intake stands still since a moment (milliseconds since 1970 UTC, by its own clock), and why."""
+
+    id: bytes
+    """32 bytes."""
+    at: int
+    why: str
+
+    @property
+    def note(self) -> str:
+        """Text to be kept beside a committed offset; below 4,096 bytes, which is the most that brokers take."""
+        why = self.why.encode("ascii", "backslashreplace")[:1_000].decode()
+        return json.dumps({"halt": self.id.hex(), "at": self.at, "why": why})
+
+
+def read_note(note: str) -> Halt | None:
+    """The halt that a note beside a committed offset tells of; None if it tells of none."""
+    try:
+        told = json.loads(note)
+        halt = Halt(bytes.fromhex(told["halt"]), int(told["at"]), str(told["why"]))
+    except (KeyError, OverflowError, RecursionError, TypeError, ValueError):
+        return None
+    return halt if len(halt.id) == _ID_BYTES else None
+
+
+class Brake:
+    """Decides whether a round may be appended. All parts of a process share one: they halt together.
+
+    Args:
+        window: recent verdicts.
+        share: the limit, for the sentence that says why.
+    """
+
+    def __init__(self, window: RejectionWindow, share: float) -> None:
+        self._window = window
+        self._share = share
+        self._halts: dict[bytes, Halt] = {}
+
+    def admits(self, done: Round, *, part: str, now: float, at: int) -> bool:
+        """Whether a round may be appended; if not, none of it is, for a halt stands, before or now.
+
+        Args:
+            done: the round.
+            part: name of what judged it.
+            now: seconds of a clock that never goes back.
+            at: milliseconds since 1970 UTC.
+        """
+        if self._halts:
+            return False
+        excess = self._window.note(by_agency(done.accepted, done.rejected), now)
+        if excess is None:
+            return True
+        facts = f"{part}\n{at}\n{sorted(done.positions.items())}"
+        halt = Halt(sha256(facts.encode()).digest(), at, self._sentence(excess, done))
+        self._halts[halt.id] = halt
+        return False
+
+    def _sentence(self, excess: Excess, done: Round) -> str:
+        reasons: Counter[str] = Counter()
+        for (_, reason), count in done.rejected.items():
+            reasons[reason] += count
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        example = next((f"; for instance {one.agency}: {one.detail[:100]}" for one in done.rejections), "")
+        return (
+            f"too much is rejected: {excess.records} records of {excess.rejecting} of {excess.heard} agencies, mean"
+            f" share {excess.share:.2f}, limit {self._share:g} ({told} in the last round{example})"
+        )
+
+    def found(self, note: str, directory: Directory) -> bool:
+        """Whether a note beside a committed offset tells of a halt that still stands; if so it stands here too."""
+        halt = read_note(note)
+        if halt is None or directory.is_lifted(halt.id):
+            return False
+        self._halts[halt.id] = halt
+        return True
+
+    def standing(self, directory: Directory) -> list[Halt]:
+        """Halts that the operator has not lifted yet, oldest first; when none stands any more, counting begins anew."""
+        if not self._halts:
+            return []
+        for lifted in [one for one in self._halts if directory.is_lifted(one)]:
+            del self._halts[lifted]
+        if not self._halts:
+            self._window.clear()
+        return sorted(self._halts.values(), key=lambda halt: halt.at)
+
+    def share(self, now: float) -> float:
+        """Mean of the agencies' rejected shares in the window, 0 to 1."""
+        excess = self._window.look(now)
+        return 0.0 if excess is None else excess.share

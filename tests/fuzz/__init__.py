@@ -1,0 +1,6 @@
+"""Fuzzing of everything that reads bytes from somebody else: ``make fuzz``, ``CASES=`` for more.
+
+`targets` names what is read and how; `guided` looks for cases by coverage (atheris), `mutation` by
+changing good examples; `__main__` runs both, each target in a process of its own, and prints a table.
+What was found stands in `found/<target>/` and is read again by `tests/unit/test_fuzz_targets.py`.
+"""

@@ -1,0 +1,111 @@
+"""Halting: a round that passes the limit is not appended, and only the operator's word lets intake go on."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lienthong.directory.records import sign_lift
+from lienthong.intake.halt import Brake, Halt, read_note
+from lienthong.intake.limit import Limit, RejectionWindow
+from lienthong.intake.rounds import Rejection, Round
+from lienthong.kernel.directory import Directory
+from lienthong.kernel.reasons import Reason
+from lienthong.kernel.topics import Partition, outbox
+from unit.kernel.world import NOW, OPERATOR_KEY, ORIGIN, TRUST, quick
+
+
+def brake() -> Brake:
+    """A brake with the usual limit."""
+    return Brake(RejectionWindow(Limit(0.5, 3, 20, 300.0)), 0.5)
+
+
+def rejected(agencies: int, count: int = 10) -> Round:
+    """A round in which everything of some agencies was rejected."""
+    done = Round()
+    for number in range(agencies):
+        done.rejected[f"A{number}", Reason.FUTURE] = count
+        done.positions[Partition(outbox(f"A{number}"), 1)] = count
+        done.rejections.append(Rejection(f"A{number}", 1, 0, None, Reason.FUTURE, "created is 3600 s ahead"))
+    return done
+
+
+def lifted(*halts: bytes) -> Directory:
+    """A directory in which the operator lifted halts."""
+    directory = Directory(TRUST)
+    directory.apply(sign_lift(halts, "the clock is mended", "LT", OPERATOR_KEY, ORIGIN, NOW).value or b"")
+    return directory
+
+
+def test_a_round_within_the_limit_is_admitted() -> None:
+    """Also when all of it is rejected, as long as it is one agency's."""
+    one = brake()
+    assert one.admits(rejected(1, 1_000), part="intake/ordinary", now=0.0, at=NOW)
+    assert [] == one.standing(Directory(TRUST))
+
+
+def test_a_round_that_passes_the_limit_is_not_admitted_and_neither_is_anything_after_it() -> None:
+    """The halt says what was rejected and why, for a person who is woken by it."""
+    one = brake()
+    assert not one.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
+    assert not one.admits(Round(), part="intake/express", now=0.0, at=NOW)
+    (halt,) = one.standing(Directory(TRUST))
+    assert (32, NOW) == (len(halt.id), halt.at)
+    assert halt.why == (
+        "too much is rejected: 30 records of 3 of 3 agencies, mean share 1.00, limit 0.5"
+        " (future 30 in the last round; for instance A0: created is 3600 s ahead)"
+    )
+
+
+def test_only_the_halt_that_the_operator_named_is_lifted() -> None:
+    """Then counting begins anew."""
+    one = brake()
+    one.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
+    (halt,) = one.standing(Directory(TRUST))
+    assert [halt] == one.standing(lifted(bytes(32)))
+    assert [] == one.standing(lifted(bytes(32), halt.id))
+    assert one.admits(rejected(3, 1), part="intake/ordinary", now=0.0, at=NOW)
+
+
+def test_a_halt_that_was_noted_stands_after_a_restart_until_it_is_lifted() -> None:
+    """A new process finds it beside the offset and takes nothing."""
+    first, second = brake(), brake()
+    first.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
+    (halt,) = first.standing(Directory(TRUST))
+
+    assert second.found(halt.note, Directory(TRUST))
+    assert [halt] == second.standing(Directory(TRUST))
+    assert not second.admits(Round(), part="intake/ordinary", now=0.0, at=NOW)
+    assert [] == second.standing(lifted(halt.id))
+    assert not brake().found(halt.note, lifted(halt.id))
+
+
+def test_the_same_round_at_another_moment_is_another_halt() -> None:
+    """What lifted the first does not lift the second."""
+    ids = set()
+    for at in (NOW, NOW + 1):
+        one = brake()
+        one.admits(rejected(3), part="intake/ordinary", now=0.0, at=at)
+        ids.add(one.standing(Directory(TRUST))[0].id)
+    assert 2 == len(ids)
+
+
+@given(at=st.integers(-(2**63), 2**63 - 1), why=st.text(max_size=3_000))
+@quick
+def test_a_note_holds_what_brokers_take(at: int, why: str) -> None:
+    """At most 4,096 bytes, whatever the reason says; id and moment come back."""
+    note = Halt(bytes(range(32)), at, why).note
+    assert len(note.encode()) <= 4_096
+    found = read_note(note)
+    assert found is not None
+    assert (bytes(range(32)), at) == found[:2]
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["", "null", "[]", "{}", "[" * 100_000, '{"halt": 1, "at": 1, "why": ""}', '{"halt": "00", "at": 1, "why": ""}',
+     '{"halt": "zz", "at": 1, "why": ""}', '{"halt": "' + "00" * 32 + '", "at": null, "why": ""}',
+     '{"halt": "' + "00" * 32 + '", "at": 1e999, "why": ""}'],
+)  # fmt: skip
+def test_what_other_tools_note_is_no_halt(note: str) -> None:
+    """Kafka lets anybody who commits write anything there."""
+    assert read_note(note) is None
