@@ -1,33 +1,34 @@
 """Defects that the simulation found, each by itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from lienthong.client import Client
+from lienthong.client import Client, Document
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.operator import Operator, make_trust
 from lienthong.intake.service import serve as intake
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import Row
 from lienthong.kernel.errors import UnavailableError
-from lienthong.kernel.ledger import Source, is_genesis, write_opened
-from lienthong.kernel.topics import LEDGER, Partition, TopicSettings, inbox, outbox
+from lienthong.kernel.ledger import Outcome, Source, is_genesis, read_entry, write_opened
+from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition, TopicSettings, inbox, outbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower
 from lienthong.runtime.metrics import KafkaMetrics
 from lienthong.runtime.settings import Settings
 from simulation.bus import connector
 from simulation.history import History
-from simulation.kafka import BatchId, Brokers
+from simulation.kafka import BatchId, Brokers, ModelRecord
 from simulation.loop import VirtualLoop
 from simulation.network import Network
 from simulation.surroundings import key_named
 
 NOW = 1_790_000_000_000
+FOLLOWED_RECORDS = 1_000
 
 
 class BusyBrokers(Brokers):
@@ -147,3 +148,46 @@ def test_a_client_that_does_not_see_its_new_topics_yet_is_to_try_again(tmp_path:
                 pass
 
     on_virtual_time(brokers, open_too_early)
+
+
+class LateDirectory(Brokers):
+    """Whoever follows the directory in rounds of a thousand, as services do, hears nothing new of it any more."""
+
+    late = False
+
+    def fetch(self, partition: Partition, offset: int, count: int) -> Sequence[ModelRecord]:
+        """Nothing, for a follower."""
+        records = super().fetch(partition, offset, count)
+        return () if self.late and partition.topic == DIRECTORY and count == FOLLOWED_RECORDS else records
+
+
+def test_intake_reads_the_directory_to_its_end_before_it_calls_a_key_unknown(tmp_path: Path) -> None:
+    """An agency that uses its new key at once is not rejected because intake has not heard of the key yet."""
+    brokers = LateDirectory()
+
+    async def use_a_new_key(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1")
+        connect = connector(network)
+        context = Context(settings, trust, clock=lambda: NOW, connect=connect)
+        stopping = asyncio.Event()
+        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
+            await operator.provision(lanes=2)
+            codes = [agency_code("H01"), agency_code("H02")]
+            await operator.add_agencies([ListedAgency(code, "", "Cơ quan", None, True) for code in codes])
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(intake(context, KafkaMetrics.register(context.registry), stopping))
+                await asyncio.sleep(1.0)
+                brokers.late = True
+                await operator.add_keys([("H01", key_named("H01").public_key)])
+                async with Client.open(
+                    "H01", key_named("H01"), trust, settings.kafka(), tmp_path / "store", lambda: NOW, connect
+                ) as client:
+                    await client.send(Document(recipients=("H02",), subject="V/v"))
+                    await asyncio.sleep(1.0)
+                stopping.set()
+        entries = [read_entry(one) for one in brokers.fetch(Partition(LEDGER, 1), 1, 100)]
+        assert [""] == [entry.reason for entry in entries if entry.outcome is not Outcome.OPENED]
+
+    on_virtual_time(brokers, use_a_new_key)

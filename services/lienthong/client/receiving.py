@@ -23,7 +23,7 @@ from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
 from lienthong.kernel.pieces import PIECE, give_way, rounds_in_pieces, split
-from lienthong.kernel.reasons import Reason
+from lienthong.kernel.reasons import TOLD_BY_DIRECTORY, Reason
 from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import Partition, inbox
 
@@ -39,8 +39,6 @@ caller who is quick enough finds the end of it."""
 _COMMIT_SECONDS = 1.0
 _TURN_SECONDS = 0.25
 """How often it is looked whether another process of the agency still receives."""
-_TOLD_BY_DIRECTORY = frozenset({Reason.UNKNOWN_SENDER, Reason.UNKNOWN_KEY, Reason.UNKNOWN_RECIPIENT})
-"""What a directory read further may say otherwise."""
 
 
 class Receiver:
@@ -224,7 +222,7 @@ class Receiver:
             try:
                 opened = self._open(record, headers)
             except RejectedError as error:
-                if error.reason not in _TOLD_BY_DIRECTORY:
+                if error.reason not in TOLD_BY_DIRECTORY:
                     raise
                 # Intake may have known more of the directory than we know yet.
                 await self._directory.catch_up()

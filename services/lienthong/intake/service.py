@@ -16,6 +16,7 @@ from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.pieces import rounds_in_pieces
+from lienthong.kernel.reasons import TOLD_BY_DIRECTORY
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.metrics import KafkaMetrics
@@ -48,7 +49,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follower.follow(stopping))
             for name, some in context.lane_groups(lanes).items():
-                part = _Part(bus, judge, brake, some, context, metrics, kafka, f"intake/{name}")
+                part = _Part(bus, judge, follower, brake, some, context, metrics, kafka, f"intake/{name}")
                 tasks.create_task(keep_running(part, context, kafka, stopping))
 
 
@@ -65,6 +66,7 @@ class _Part:
         self,
         bus: Bus,
         judge: Judge,
+        follower: DirectoryReader,
         brake: Brake,
         lanes: list[int],
         context: Context,
@@ -75,6 +77,7 @@ class _Part:
         self.name = name
         self._bus = bus
         self._judge = judge
+        self._follower = follower
         self._brake = brake
         self._lanes = lanes
         self._context = context
@@ -160,6 +163,15 @@ class _Part:
         return self._halted
 
     async def _judged(self, records: Mapping[Partition, Sequence[Record]]) -> Round:
+        """One round, judged; whom the directory does not know, it does not know when it was read to its end."""
+        done = await self._judged_once(records)
+        if any(reason in TOLD_BY_DIRECTORY for _, reason in done.rejected):
+            # An agency may use its key before we have heard of it, and a rejection is for ever.
+            await self._follower.catch_up()
+            done = await self._judged_once(records)
+        return done
+
+    async def _judged_once(self, records: Mapping[Partition, Sequence[Record]]) -> Round:
         """One round, judged in pieces: an express record that comes meanwhile waits for a piece, not for the round."""
         done = Round()
         positions = dict(self._positions)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["Reason"]
+__all__ = ["TOLD_BY_DIRECTORY", "Reason"]
 
 
 class Reason(StrEnum):
@@ -42,3 +42,7 @@ class Reason(StrEnum):
     """The contents carried do not match the attachments the statement names."""
     DUPLICATE = "duplicate"
     """The envelope was accepted before, from another record; the first entry counts."""
+
+
+TOLD_BY_DIRECTORY = frozenset({Reason.UNKNOWN_SENDER, Reason.UNKNOWN_KEY, Reason.UNKNOWN_RECIPIENT})
+"""Reasons of which a directory that is read further may say otherwise."""
