@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ _COLLECT_SECONDS = 0.004
 """How long ordinary statements wait for company under one seal."""
 _UNSENT_BYTES = 67_108_864
 _UNSENT_STATEMENTS = 20_000
+_LONG_SECONDS = 5.0
+"""Kafka may keep a write waiting without an error, for instance when too few copies are in sync."""
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
 """A statement older than this is signed anew rather than sent: it might expire on its way."""
 
@@ -40,6 +43,17 @@ class Identity(NamedTuple):
     agency: str
     key: SigningKey
     origin: str
+
+
+@contextmanager
+def _told_when_it_takes_long() -> Iterator[None]:
+    """Write a line to the log when the block has not ended after some seconds."""
+    why = "sending waits: Kafka has not acknowledged a write for %.0f s; what was handed over is safe in the store"
+    timer = asyncio.get_running_loop().call_later(_LONG_SECONDS, _log.warning, why, _LONG_SECONDS)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Sender:
@@ -206,7 +220,8 @@ class Sender:
             if self._is_expired(queued):
                 queue[place] = await self._renewed(queued)
             batch.append(queue[place])
-        await publisher.append(self._seal(batch))
+        with _told_when_it_takes_long():
+            await publisher.append(self._seal(batch))
         for one in batch:
             queue.popleft()
             self._known.discard(one.id)

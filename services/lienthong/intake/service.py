@@ -24,6 +24,8 @@ _ROUND_RECORDS = 1_000
 _COMMIT_SECONDS = 0.25
 _LOGGED_REJECTIONS = 20
 """Most rejections of one round that are logged one by one: a flood must not become a flood of lines."""
+_PULSE_SECONDS = 3.0
+"""How often an idle part stores a position again: reading goes on where nothing can be written, and looks well."""
 _GENERATION_CHECK_SECONDS = 15.0
 
 
@@ -68,6 +70,7 @@ class _Part:
         self._kafka = kafka
         self._positions: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
+        self._committed_at = 0.0
         self._generations: dict[str, str] = {}
         self._connected: set[str] = set()
 
@@ -144,9 +147,14 @@ class _Part:
 
     async def _commit(self, reader: Reader) -> None:
         changed = {one: offset for one, offset in self._positions.items() if self._committed.get(one) != offset}
+        now = asyncio.get_running_loop().time()
+        if not changed and now - self._committed_at >= _PULSE_SECONDS:
+            changed = dict(list(self._positions.items())[:1])
         if changed:
             await reader.commit(changed)
             self._committed.update(changed)
+            self._committed_at = now
+        self._context.health.alive(self.name)
         self._kafka.last_progress.labels(self.name).set_to_current_time()
         for lane in self._lanes:
             lag = sum(reader.lag(one) for one in self._positions if one.number == lane)
