@@ -240,9 +240,11 @@ class Store:
                 # Of several lines about one envelope the first counts; one statement must not choose.
                 [self._verdict(line) for line in {line.id: line for line in reversed(round_.receipts)}.values()],
             )
+            # Nothing in a round of repeats alone tells that another process has gone further.
             sql.executemany(
-                "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
-                " ON CONFLICT (lane) DO UPDATE SET sequence = excluded.sequence, next_offset = excluded.next_offset",
+                "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?) ON CONFLICT (lane) DO UPDATE"
+                " SET sequence = excluded.sequence, next_offset = excluded.next_offset"
+                " WHERE excluded.sequence >= sequence AND excluded.next_offset > next_offset",
                 [(lane, sequence, offset) for lane, (sequence, offset) in round_.cursors.items()],
             )
             return True

@@ -323,6 +323,18 @@ def test_what_another_process_has_taken_is_not_stored_again(path: Path, store: S
     other.close()
 
 
+def test_a_round_of_repeats_alone_does_not_take_the_cursor_back(path: Path, store: Store) -> None:
+    """A slower process meets numbers that were written again: what the quicker one took stays taken."""
+    store.take(arrivals(1, 3))
+    slower, quicker = store, Store(path)
+    quicker.take(arrivals(4, 9))
+    assert slower.take(Round({}, {1: (3, 7)}, [], [], []))
+    assert {1: (9, 10)} == slower.cursors()
+    assert not slower.take(arrivals(4, 5))
+    assert slower.take(arrivals(10, 11))
+    quicker.close()
+
+
 def test_two_processes_that_hand_over_the_same_content_send_it_once(path: Path, store: Store) -> None:
     """The second is told the first one's id."""
     other = Store(path)
