@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import secrets
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _BATCH_SECONDS = 0.2
 _LOOK_SECONDS = 0.2
 _EXPRESS = 3
 _RETRY_SECONDS = 0.5
+_STILL_SECONDS = 20.0
 
 
 class Agent:
@@ -126,10 +128,16 @@ class Agent:
             await delivery.acknowledge(Status.ACCEPTED)
 
     async def _finish(self, client: Client) -> None:
+        """Say when everything has come to an end, or nothing has changed for long: the checker tells them apart."""
+        last: object = None
+        since = time.monotonic()
         while not self._told("end"):
             summary = await client.summary()
-            if summary.acknowledged + summary.rejected >= summary.documents:
-                (self._folder / f"{self._code}.finished").write_text(f"{summary.documents}\n")
+            if summary != last:
+                last, since = summary, time.monotonic()
+            ended = summary.acknowledged + summary.rejected >= summary.documents
+            if ended or time.monotonic() - since > _STILL_SECONDS:
+                (self._folder / f"{self._code}.finished").write_text(f"{summary}\n")
             await asyncio.sleep(_LOOK_SECONDS)
 
 

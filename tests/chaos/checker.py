@@ -58,11 +58,13 @@ def check(history: History, *, allowed_rejections: Collection[str] = ()) -> list
     Args:
         history: what clients wrote and fresh readers found.
         allowed_rejections: reasons for which a document of a well-behaved client may be rejected, because a
-            fault of this run brings them about (a key revoked, a clock that is wrong).
+            fault of this run brings them about (a key revoked, a clock that is wrong); readers may refuse for the
+            same reasons what was accepted before the backbone knew.
     """
-    checks = (_lost, _undelivered, _twice, _gaps, _order, _misrouted, _invented, _acknowledgements, _receipts)
+    checks = (_lost, _twice, _gaps, _order, _misrouted, _invented, _acknowledgements, _receipts)
     found = [violation for one in checks for violation in one(history)]
-    found += list(_rejections(history, allowed_rejections))
+    found += _rejections(history, allowed_rejections)
+    found += _undelivered(history, allowed_rejections)
     return found + [Violation(Kind.AUDIT, what) for what in history.damage]
 
 
@@ -106,24 +108,27 @@ def _rejections(history: History, allowed: Collection[str]) -> Iterator[Violatio
             yield Violation(Kind.LOST, f"{send.subject} of {send.agency} was rejected: {reason}")
 
 
-def _undelivered(history: History) -> Iterator[Violation]:
+def _undelivered(history: History, allowed: Collection[str]) -> Iterator[Violation]:
     handed = {(one.agency, one.id) for one in history.deliveries}
-    acknowledged = {
-        (entry.source, named)
+    words = [
+        entry
         for entry in history.ledger
         if entry.fold == _COUNTS and entry.outcome == _ACCEPTED and entry.kind == _ACKNOWLEDGEMENT
-        for named in entry.named
-    }
+    ]
+    acknowledged = {(word.source, named) for word in words for named in word.named}
+    disbelieved = {(word.source, named) for word in words if word.refused in allowed for named in word.named}
     known = {(one.agency, one.id): one for one in history.outboxes}
     for entry in _documents(history):
+        if entry.refused and entry.refused in allowed:
+            continue
         for agency in entry.routes:
             if (agency, entry.id) not in handed:
                 yield Violation(Kind.UNDELIVERED, f"{entry.subject} was never handed to {agency}")
             elif (agency, entry.id) not in acknowledged:
                 yield Violation(Kind.UNDELIVERED, f"{agency} got {entry.subject}, and nothing was said of it")
         own = known.get((entry.source, entry.id))
-        if own is not None and set(own.acknowledged_by) < set(entry.routes):
-            missing = sorted(set(entry.routes) - set(own.acknowledged_by))
+        missing = sorted(set(entry.routes) - set(own.acknowledged_by)) if own is not None else []
+        if any((agency, entry.id) not in disbelieved for agency in missing):
             yield Violation(Kind.UNDELIVERED, f"{entry.source} does not know that {missing} have {entry.subject}")
 
 

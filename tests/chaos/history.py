@@ -151,6 +151,8 @@ class LedgerLine(NamedTuple):
     """Of a document."""
     named: tuple[str, ...]
     """Documents that an acknowledgement names, ids in hex."""
+    refused: str = ""
+    """Why a reader who knows all of the directory does not believe it, although it was accepted."""
 
 
 class InboxLine(NamedTuple):

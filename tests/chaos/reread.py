@@ -10,9 +10,11 @@ from chaos.history import InboxLine, LedgerLine, Outbox
 from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.kernel.bus import Bus
+from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import decode_envelope
-from lienthong.kernel.errors import LienthongError
+from lienthong.kernel.errors import LienthongError, RejectedError
 from lienthong.kernel.fold import LedgerFold
+from lienthong.kernel.judge import Judge
 from lienthong.kernel.ledger import Outcome, Record, is_genesis, read_delivery, read_entry
 from lienthong.kernel.statement import Kind, Statement, decode_statement
 from lienthong.kernel.topics import LEDGER, Partition, inbox
@@ -27,6 +29,7 @@ async def read_ledger(backbone: Backbone) -> list[LedgerLine]:
     folds: dict[int, LedgerFold] = defaultdict(lambda: LedgerFold(complete=True))
     found = []
     async with backbone.bus("chaos-ledger") as bus:
+        judge = Judge(await DirectoryReader(bus, backbone.trust).load(), await bus.lanes(LEDGER))
         async for record in _records(bus, LEDGER):
             entry = read_entry(record)
             count = folds[record.partition].take(entry)
@@ -48,9 +51,18 @@ async def read_ledger(backbone: Backbone) -> list[LedgerLine]:
                     tuple(one.hex() for one in statement.body["documents"])
                     if statement and statement.kind is Kind.ACKNOWLEDGEMENT
                     else (),
+                    _refusal(judge, record, entry.judged_at) if accepted else "",
                 )
             )
     return found
+
+
+def _refusal(judge: Judge, record: Record, judged_at: int) -> str:
+    try:
+        judge.open(record.value or b"", at=judged_at)
+    except RejectedError as error:
+        return error.reason.value
+    return ""
 
 
 async def read_inboxes(backbone: Backbone, agencies: Iterable[str]) -> list[InboxLine]:

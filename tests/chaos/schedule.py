@@ -65,19 +65,19 @@ class Injection(NamedTuple):
         return f"{self.at:7.1f} s  {self.kind:<22} for {self.seconds:4.1f} s, choice {self.choice:.3f}"
 
 
-_LONGEST_SECONDS = {
-    FaultKind.BROKER_KILL: 8.0,
-    FaultKind.BROKER_KILL_MAJORITY: 6.0,
-    FaultKind.BROKER_KILL_ALL: 4.0,
-    FaultKind.BROKER_PAUSE: 20.0,
-    FaultKind.BROKER_CUT: 3.0,
-    FaultKind.BROKER_DISK_FULL: 8.0,
-    FaultKind.SERVICE_ZOMBIE: 12.0,
-    FaultKind.CLIENT_PAUSE: 10.0,
-    FaultKind.CLIENT_TWIN: 12.0,
-    FaultKind.CLIENT_CLOCK: 5.0,
+_LASTS_SECONDS = {
+    FaultKind.BROKER_KILL: (1.0, 8.0),
+    FaultKind.BROKER_KILL_MAJORITY: (1.0, 6.0),
+    FaultKind.BROKER_KILL_ALL: (1.0, 4.0),
+    FaultKind.BROKER_PAUSE: (1.0, 20.0),
+    FaultKind.BROKER_CUT: (1.0, 3.0),
+    FaultKind.BROKER_DISK_FULL: (2.0, 8.0),
+    FaultKind.SERVICE_ZOMBIE: (4.0, 12.0),
+    FaultKind.CLIENT_PAUSE: (1.0, 10.0),
+    FaultKind.CLIENT_TWIN: (5.0, 12.0),
+    FaultKind.CLIENT_CLOCK: (6.0, 12.0),
 }
-_SHORTEST_SECONDS = 1.0
+"""Shortest and longest; what is not named is over at once."""
 _STORM = (2, 5)
 """How many faults come close together before it is quiet."""
 _APART_SECONDS = (0.5, 4.0)
@@ -104,8 +104,7 @@ def draw(seed: int, seconds: float, kinds: Sequence[FaultKind]) -> list[Injectio
                 bag = list(ordered)
                 chance.shuffle(bag)
             kind = bag.pop()
-            longest = _LONGEST_SECONDS.get(kind, 0.0)
-            lasts = chance.uniform(_SHORTEST_SECONDS, longest) if longest else 0.0
+            lasts = chance.uniform(*_LASTS_SECONDS.get(kind, (0.0, 0.0)))
             if at + lasts > seconds:
                 return found
             found.append(Injection(round(at, 1), kind, round(lasts, 1), round(chance.random(), 3)))

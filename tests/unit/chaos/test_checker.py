@@ -114,6 +114,18 @@ def test_a_rejection_is_right_only_where_a_fault_explains_it() -> None:
     assert [] == check(history, allowed_rejections=["key_revoked"])
 
 
+def test_what_readers_refuse_may_stay_where_it_is() -> None:
+    """Accepted in the moments before the backbone knew of a revocation: no reader believes it, and none must get it."""
+    history = clean()
+    name = history.ledger[0].id
+    history.ledger[0] = history.ledger[0]._replace(refused="key_revoked")
+    history.deliveries[:] = [one for one in history.deliveries if one.id != name]
+    history.acknowledgements[:] = [one for one in history.acknowledgements if one.id != name]
+    assert Kind.UNDELIVERED in kinds(check(history))
+    found = check(history, allowed_rejections=["key_revoked"])
+    assert Kind.UNDELIVERED not in kinds(found)
+
+
 def rejected(history: History) -> History:
     """The last document was rejected, and its sender told so."""
     name = f"run/{DOCUMENTS - 1}"
