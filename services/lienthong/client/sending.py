@@ -17,7 +17,7 @@ from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
-from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS
+from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import decode_statement, encode_statement
 from lienthong.kernel.topics import Partition, outbox
@@ -34,7 +34,8 @@ _UNSENT_STATEMENTS = 20_000
 _LONG_SECONDS = 5.0
 """Kafka may keep a write waiting without an error, for instance when too few copies are in sync."""
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
-"""A statement older than this is signed anew rather than sent: it might expire on its way."""
+"""A statement older than this is signed anew rather than sent: it might expire on its way. So is one from the future,
+which a clock that was wrong has made."""
 
 
 class Identity(NamedTuple):
@@ -161,7 +162,7 @@ class Sender:
         self.queue([one for one in pending if self._is_expired(one) is expired])
 
     def _is_expired(self, one: Outgoing) -> bool:
-        return self._clock() - one.handed_over_at >= _RENEWAL_MS
+        return not -FUTURE_TOLERANCE_MS <= self._clock() - one.handed_over_at < _RENEWAL_MS
 
     async def _renewed(self, one: Outgoing) -> Outgoing:
         """The same said anew, in the store as well."""
