@@ -50,6 +50,10 @@ quick: $(VENV)/dev ## Run the tests that need no Kafka
 fuzz: $(VENV)/dev ## Fuzz the decoder with 200,000 mutations
 	@LIENTHONG_FUZZ_CASES=200000 $(BIN)/python -m pytest tests/unit/kernel/test_fuzz.py
 
+.PHONY: simulate
+simulate: $(VENV)/dev ## Run simulated worlds with faults; WORLDS=1000 SEED=1
+	@PYTHONPATH=tests $(BIN)/python -m simulation --worlds $(or $(WORLDS),1000) --seed $(or $(SEED),1) $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/dev ## Check format, lint, types and layers
 	@$(BIN)/ruff format --check --quiet services tests || { echo "run 'make format'"; exit 1; }

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -13,31 +12,28 @@ from rich.table import Table
 from bench.figures import Measurements
 from bench.machine import machine, versions
 from bench.plot import draw
-from bench.report import Findings, number, target_rows, write
-from bench.rig import Rig
-from bench.rounds import measure
-from bench.sizes import FULL, QUICK, Sizes
+from bench.programme import KEYS, perform, programme
+from bench.report import Findings, number, sizing_rows, target_rows, write
+from bench.sizes import FULL, QUICK
 from bench.targets import judge
-from lienthong.kernel.errors import LienthongError, UnavailableError
 
 _FOLDER = Path("build") / "bench"
 
 
+def _keys(text: str) -> list[str]:
+    keys = text.split(",")
+    if not set(keys) <= set(KEYS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of {','.join(KEYS)}")
+    return keys
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measure Lienthong beside plain Kafka on this machine.")
-    parser.add_argument("--quick", action="store_true", help="about two minutes instead of ten")
+    parser.add_argument("--quick", action="store_true", help="about two minutes instead of twenty-five")
+    parser.add_argument("--only", type=_keys, default=[], help=f"some workloads of {','.join(KEYS)}")
     parser.add_argument("--json", type=Path, default=_FOLDER / "bench.json", help="where the figures go")
     parser.add_argument("--markdown", type=Path, default=_FOLDER / "bench.md", help="where the report goes")
-    parser.add_argument("--plot", type=Path, help="where the plot goes; by default bench.svg beside the report")
     return parser.parse_args()
-
-
-async def _measured(sizes: Sizes, say: Callable[[str], None]) -> Measurements:
-    try:
-        async with asyncio.timeout(sizes.total_seconds), Rig.running(say) as rig:
-            return await measure(rig, sizes, say)
-    except TimeoutError as error:
-        raise UnavailableError(f"not finished within {sizes.total_seconds:.0f} s") from error
 
 
 def _show(console: Console, findings: Findings) -> None:
@@ -51,7 +47,16 @@ def _show(console: Console, findings: Findings) -> None:
     colours = {"met": "green", "not met": "red"}
     for verdict, row in zip(findings.verdicts, target_rows(findings.verdicts), strict=True):
         targets.add_row(*row, style=colours.get(verdict.word, "dim"))
-    console.print(figures, targets)
+    console.print(figures)
+    columns, *rows = sizing_rows(findings.measured)
+    if rows:
+        sizing = Table(*columns, title="Sizing")
+        for row in rows:
+            sizing.add_row(*row)
+        console.print(sizing)
+    console.print(targets)
+    for key, why in findings.measured.failures.items():
+        console.print(f"{key} failed: {why}", style="red", markup=False)
 
 
 def main() -> int:
@@ -61,22 +66,26 @@ def main() -> int:
     # A polite end must clear up as an interrupt does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sizes = QUICK if options.quick else FULL
-    before = machine()
+    before, measured = machine(), Measurements()
+
+    def say(words: str) -> None:
+        console.print(words, style="dim", highlight=False)
+
     try:
-        measured = asyncio.run(_measured(sizes, lambda words: console.print(words, style="dim", highlight=False)))
+        asyncio.run(perform(programme(sizes), sizes, options.only, measured, say))
+        measured.drop_empty()
         findings = Findings(before, versions(), sizes, measured, judge(measured))
-        write(findings, options.json, options.markdown)
-        plot = options.plot or options.markdown.with_name("bench.svg")
-        draw(measured, plot)
-    except (LienthongError, OSError) as error:
-        console.print(f"the benchmark failed: {error}", style="red", markup=False)
+        plots = draw(measured, options.markdown.parent, options.markdown.stem)
+        written = write(findings, plots, options.json, options.markdown)
+    except OSError as error:
+        console.print(f"the report cannot be written: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; everything was stopped")
         return 130
     _show(console, findings)
-    console.print(f"written: {options.json}, {options.markdown}, {plot}", highlight=False)
-    return 0
+    console.print(f"written: {', '.join(map(str, written))}", highlight=False)
+    return 1 if measured.failures else 0
 
 
 if __name__ == "__main__":

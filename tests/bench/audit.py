@@ -6,12 +6,14 @@ from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.errors import InvariantError
+from lienthong.runtime.collector import calm_collector
 from lienthong.runtime.settings import Settings
 
 __all__ = ["audit"]
 
 
 async def _audit(gate: Gate, settings: Settings) -> None:
+    calm_collector()  # as the command does
     async with Bus.connect(settings.kafka(), "lt-audit") as bus:
         await gate.enter()
         report = await verify(BusSource(bus), settings.trust())
@@ -27,4 +29,4 @@ async def audit(rig: Rig, *, timeout_seconds: float) -> Outcome:
         UnavailableError: the audit found damage, failed, or took too long.
     """
     roles = [Role("auditor", _audit, (rig.settings,))]
-    return await run_crew(roles, counting="auditor", timeout_seconds=timeout_seconds, watch=rig.watch_kafka)
+    return await run_crew(roles, counting=("auditor",), timeout_seconds=timeout_seconds, watch=rig.watch_kafka)

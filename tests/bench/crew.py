@@ -1,18 +1,21 @@
-"""Several processes that start together, one of which says when the round is over."""
+"""Several processes that start together, some of which say when the round is over."""
 
 import asyncio
 import multiprocessing
 import queue
 import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TypeAlias
 
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["Gate", "Outcome", "Role", "run_crew"]
+__all__ = ["Beside", "Gate", "Outcome", "Role", "run_crew"]
+
+Beside: TypeAlias = Callable[[Mapping[str, int]], Coroutine[Any, Any, None]]
+"""What is done beside a round, given the process ids of its roles by name."""
 
 _POLL_SECONDS = 0.5
 _END_SECONDS = 10.0
@@ -41,7 +44,7 @@ class Gate:
         self._messages.put((self._name, "report", {"seconds": seconds, "cpu": cpu, **found}))
 
     async def closing(self) -> None:
-        """Wait until the role that counts has reported."""
+        """Wait until the roles that count have reported."""
         await self._until(self._closed)
 
     async def _until(self, event: Any) -> None:
@@ -64,7 +67,7 @@ class Outcome:
 
     Attributes:
         reports: by role; `seconds` and `cpu` are in each.
-        cpu: CPU seconds by process from the start until the role that counts reported: the roles, and what
+        cpu: CPU seconds by process from the start until the roles that count had reported: the roles, and what
             was watched beside them.
     """
 
@@ -91,17 +94,19 @@ def _work(role: Role, gate: Gate, messages: Any) -> None:
 async def run_crew(
     roles: Sequence[Role],
     *,
-    counting: str,
+    counting: Sequence[str],
     timeout_seconds: float,
     watch: Callable[[], dict[str, float]] = dict,
+    beside: Beside | None = None,
 ) -> Outcome:
     """Start the roles, open the gate when all are ready, and collect their reports.
 
     Args:
         roles: each gets a process of its own.
-        counting: the role whose report ends the round.
+        counting: the roles whose reports end the round.
         timeout_seconds: the longest it may take altogether.
         watch: gives CPU seconds used so far by processes that are not roles.
+        beside: runs from the start until the round is over, and is then given a moment to finish.
 
     Raises:
         UnavailableError: a role failed or ended early, or the time ran out. No process is left either way.
@@ -113,7 +118,8 @@ async def run_crew(
         gate = Gate(role.name, messages, opened, closed, timeout_seconds)
         processes[role.name] = context.Process(target=_work, args=(role, gate, messages), daemon=True)
     outcome = Outcome()
-    waiting = set(processes)
+    waiting, counted = set(processes), set(counting)
+    company: asyncio.Task[None] | None = None
     try:
         for process in processes.values():
             process.start()
@@ -122,24 +128,39 @@ async def run_crew(
                 waiting.discard((await _message(messages, processes, "ready"))[0])
             before = watch()
             opened.set()
+            if beside is not None:
+                company = asyncio.create_task(beside({name: one.pid or 0 for name, one in processes.items()}))
             waiting = set(processes)
             while waiting:
                 name, report = await _message(messages, processes, "report")
                 outcome.reports[name] = report
                 waiting.discard(name)
-                if name == counting:
+                counted.discard(name)
+                if not counted and not closed.is_set():
                     outcome.cpu.update({one: used - before[one] for one, used in watch().items()})
+                    if company is not None:
+                        await _finish(company)
                     closed.set()
     except TimeoutError as error:
         names = ", ".join(sorted(waiting))
         raise UnavailableError(f"{names}: not finished within {timeout_seconds:.0f} s") from error
     finally:
+        if company is not None:
+            company.cancel()
+            await asyncio.wait([company])
         patience = _END_SECONDS if closed.is_set() and not waiting else 0.0
         await asyncio.to_thread(_end, list(processes.values()), patience)
         messages.close()
         messages.cancel_join_thread()
     outcome.cpu.update({name: report["cpu"] for name, report in outcome.reports.items()})
     return outcome
+
+
+async def _finish(company: asyncio.Task[None]) -> None:
+    """Give what runs beside a round a moment to end; its error is the round's."""
+    await asyncio.wait([company], timeout=_END_SECONDS)
+    if company.done():
+        company.result()
 
 
 async def _message(messages: Any, processes: dict[str, BaseProcess], wanted: str) -> tuple[str, dict[str, float]]:

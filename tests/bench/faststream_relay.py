@@ -52,4 +52,4 @@ async def faststream_relay(rig: Rig, mark: str, count: int, *, timeout_seconds: 
         Role("relay", _relay, (rig.bootstrap, source, target)),
         Role("consumer", consume, (rig.bootstrap, target, count)),
     ]
-    return await run_crew(roles, counting="consumer", timeout_seconds=timeout_seconds, watch=rig.watch_kafka)
+    return await run_crew(roles, counting=("consumer",), timeout_seconds=timeout_seconds, watch=rig.watch_kafka)

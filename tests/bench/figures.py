@@ -1,5 +1,6 @@
 """Figures: one value a round, and what is said of them together."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -63,6 +64,14 @@ class Measurements:
     figures: dict[str, Figure] = field(default_factory=dict)
     cpu: dict[str, dict[str, Figure]] = field(default_factory=dict)
     """By contestant and process: CPU microseconds for one document or record."""
+    memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """By process: documents so far, and MiB in RAM then."""
+    stacks: dict[str, Counter[str]] = field(default_factory=dict)
+    """By process: how often each stack was seen, outermost function first, semicolons between."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What there is to say beside figures, by its heading."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Workloads that could not be measured, and why."""
 
     def add(self, key: str, name: str, unit: str, value: float) -> None:
         """Add one round's value to a figure."""
@@ -79,6 +88,19 @@ class Measurements:
         of = self.cpu.setdefault(contestant, {})
         for process, used in seconds.items():
             of.setdefault(process, Figure(process, "µs")).values.append(used / count * 1e6)
+
+    def remember(self, documents: float, memory: dict[str, float]) -> None:
+        """Add the memory of each process, MiB, when so many documents had travelled."""
+        for process, mib in memory.items():
+            self.memory.setdefault(process, []).append((documents, mib))
+
+    def cost(self, contestant: str) -> dict[str, float]:
+        """Median CPU microseconds for one document by process; empty if it was not measured."""
+        return {process: figure.median for process, figure in self.cpu.get(contestant, {}).items()}
+
+    def drop_empty(self) -> None:
+        """Forget figures without a value: quotients of which one side was not measured."""
+        self.figures = {key: figure for key, figure in self.figures.items() if figure.values}
 
     def values(self, key: str) -> list[float]:
         """The values of a figure; none if it was not measured."""

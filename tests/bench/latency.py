@@ -11,11 +11,14 @@ from bench.crew import Gate, Outcome, Role, run_crew
 from bench.figures import percentile
 from bench.rig import Rig
 from bench.round_trip import bench_document, receive
+from bench.timed import schedule
 from lienthong.client import Client, connect
 from lienthong.runtime.settings import Settings
 
-__all__ = ["round_trip_latency", "sample_stride"]
+__all__ = ["FRACTIONS", "round_trip_latency", "sample_stride"]
 
+FRACTIONS = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "largest": 1.0}
+"""What is told of the latencies: names of percentiles and the fractions they are."""
 _SAMPLES_A_SECOND = 100
 _HEAD_START_SECONDS = 0.5
 _WAIT_SECONDS = 30.0
@@ -26,7 +29,7 @@ def sample_stride(rate: float) -> int:
     return max(1, round(rate / _SAMPLES_A_SECOND))
 
 
-class _Schedule:
+class _Watch:
     def __init__(self, client: Client, recipient: str, mark: str, rate: float) -> None:
         self._client = client
         self._recipient = recipient
@@ -49,26 +52,21 @@ class _Schedule:
 
 async def _send(gate: Gate, settings: Settings, agency: str, to: str, mark: str, rate: float, count: int) -> None:
     async with connect(agency, settings) as client:
-        schedule = _Schedule(client, to, mark, rate)
+        watch = _Watch(client, to, mark, rate)
         await gate.enter()
-        start = time.perf_counter() + _HEAD_START_SECONDS
         async with asyncio.TaskGroup() as tasks:
-            for number in range(count):
-                due = start + number / rate
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                tasks.create_task(schedule.send(number, due))
-        milliseconds = [one * 1e3 for one in schedule.latencies]
+            async for number, due in schedule(time.perf_counter() + _HEAD_START_SECONDS, rate, count):
+                tasks.create_task(watch.send(number, due))
+        milliseconds = [one * 1e3 for one in watch.latencies]
         gate.report(
-            p50=percentile(milliseconds, 0.50),
-            p99=percentile(milliseconds, 0.99),
-            largest=max(milliseconds),
-            late=percentile([one * 1e3 for one in schedule.late], 0.99),
+            **{name: percentile(milliseconds, fraction) for name, fraction in FRACTIONS.items()},
+            late=percentile([one * 1e3 for one in watch.late], 0.99),
             samples=len(milliseconds),
         )
 
 
 async def round_trip_latency(rig: Rig, mark: str, rate: float, seconds: float, *, timeout_seconds: float) -> Outcome:
-    """Hand documents over at a fixed rate; the sender reports p50, p99, largest (ms) and the samples behind them.
+    """Hand documents over at a fixed rate; the sender reports `FRACTIONS` (ms) and the samples behind them.
 
     Args:
         rig: the backbone.
@@ -85,4 +83,4 @@ async def round_trip_latency(rig: Rig, mark: str, rate: float, seconds: float, *
         Role("sender", _send, (rig.settings, rig.sender, rig.recipient, mark, rate, count)),
         Role("receiver", receive, (rig.settings, rig.recipient, count)),
     ]
-    return await run_crew(roles, counting="sender", timeout_seconds=timeout_seconds + seconds, watch=rig.watch)
+    return await run_crew(roles, counting=("sender",), timeout_seconds=timeout_seconds + seconds, watch=rig.watch)

@@ -2,12 +2,13 @@
 
 import os
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lienthong.embedded.lock import KAFKA_VERSION
 
-__all__ = ["machine", "versions"]
+__all__ = ["machine", "revision", "versions"]
 
 _PACKAGES = ("lienthong", "aiokafka", "faststream", "uvloop")
 
@@ -27,13 +28,29 @@ def machine() -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Versions of what took part."""
-    found = {"python": f"{platform.python_implementation()} {platform.python_version()}", "kafka": KAFKA_VERSION}
+    found = {
+        "revision": revision() or "no git checkout",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "kafka": KAFKA_VERSION,
+    }
     for name in _PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def revision() -> str:
+    """Commit of the checkout that is measured, with a mark when files differ from it; empty without git."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=Path(__file__).parent, check=True, capture_output=True, text=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
 
 
 def _cpu_model() -> str:

@@ -105,4 +105,4 @@ async def raw_relay(rig: Rig, mark: str, count: int, *, timeout_seconds: float) 
         Role("relay", _relay, (rig.bootstrap, source, target, count)),
         Role("consumer", consume, (rig.bootstrap, target, count)),
     ]
-    return await run_crew(roles, counting="consumer", timeout_seconds=timeout_seconds, watch=rig.watch_kafka)
+    return await run_crew(roles, counting=("consumer",), timeout_seconds=timeout_seconds, watch=rig.watch_kafka)

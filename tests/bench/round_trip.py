@@ -1,31 +1,44 @@
 """W1: documents that are signed, judged, entered, delivered, acknowledged, and whose sender knows it."""
 
-from bench.crew import Gate, Outcome, Role, run_crew
+from bench.crew import Beside, Gate, Outcome, Role, run_crew
 from bench.rig import Rig
 from bench.sizes import VALUE_BYTES
 from lienthong.client import Document, File, InvariantError, Status, connect
 from lienthong.runtime.settings import Settings
 
-__all__ = ["bench_document", "receive", "round_trip"]
+__all__ = ["bench_document", "receive", "round_trip", "text_of"]
 
 _TOGETHER = 250
 """Documents handed over in one call."""
-_CONTENT = ("Kính gửi các cơ quan. " * 60).encode()[:VALUE_BYTES]
+_LINE = "Kính gửi các cơ quan. ".encode()
 
 
-def bench_document(number: int, recipient: str, mark: str) -> tuple[Document, tuple[File, ...]]:
+def text_of(size: int) -> bytes:
+    """So many bytes of text."""
+    return (_LINE * (size // len(_LINE) + 1))[:size]
+
+
+_CONTENT = text_of(VALUE_BYTES)
+
+
+def bench_document(
+    number: int, recipient: str, mark: str, content: bytes = _CONTENT
+) -> tuple[Document, tuple[File, ...]]:
     """One of the documents that travel: its subject is its own, as equal documents are sent once."""
     document = Document(recipients=(recipient,), subject=f"Văn bản {number}/{mark}", code_notation="CV")
-    return document, (File(f"{number}.txt", _CONTENT, "text/plain"),)
+    return document, (File(f"{number}.txt", content, "text/plain"),)
 
 
-async def _send(gate: Gate, settings: Settings, agency: str, to: str, count: int, mark: str, timeout: float) -> None:
+async def _send(
+    gate: Gate, settings: Settings, agency: str, to: str, count: int, mark: str, size: int, timeout: float
+) -> None:
+    file = text_of(size)
     async with connect(agency, settings) as client:
         before = (await client.summary()).acknowledged
         await gate.enter()
         ids: list[bytes] = []
         for at in range(0, count, _TOGETHER):
-            some = [bench_document(number, to, mark) for number in range(at, min(count, at + _TOGETHER))]
+            some = [bench_document(number, to, mark, file) for number in range(at, min(count, at + _TOGETHER))]
             ids += await client.send_many(some)
         await client.wait(ids[-1], "acknowledged", timeout_seconds=timeout)
         done = (await client.summary()).acknowledged - before
@@ -54,7 +67,15 @@ async def receive(gate: Gate, settings: Settings, agency: str, count: int) -> No
         gate.report()
 
 
-async def round_trip(rig: Rig, mark: str, count: int, *, timeout_seconds: float) -> Outcome:
+async def round_trip(
+    rig: Rig,
+    mark: str,
+    count: int,
+    *,
+    timeout_seconds: float,
+    size: int = VALUE_BYTES,
+    beside: Beside | None = None,
+) -> Outcome:
     """One round: a sender and a receiver, one process each, and the three services.
 
     It ends when the sender has verified the acknowledgements of all documents; the sender's `seconds` count.
@@ -64,12 +85,14 @@ async def round_trip(rig: Rig, mark: str, count: int, *, timeout_seconds: float)
         mark: tells the documents of this round from others.
         count: documents.
         timeout_seconds: the longest it may take.
+        size: bytes of a document's file.
+        beside: what is done meanwhile.
 
     Raises:
         UnavailableError: it failed, or took too long.
     """
     roles = [
-        Role("sender", _send, (rig.settings, rig.sender, rig.recipient, count, mark, timeout_seconds)),
+        Role("sender", _send, (rig.settings, rig.sender, rig.recipient, count, mark, size, timeout_seconds)),
         Role("receiver", receive, (rig.settings, rig.recipient, count)),
     ]
-    return await run_crew(roles, counting="sender", timeout_seconds=timeout_seconds, watch=rig.watch)
+    return await run_crew(roles, counting=("sender",), timeout_seconds=timeout_seconds, watch=rig.watch, beside=beside)

@@ -1,109 +1,99 @@
-"""The order of things: warm-up, interleaved rounds, then the schedule of W8 and the audit."""
-
-from collections.abc import Callable
-from statistics import median
+"""The interleaved rounds: W1 beside its contestants, then W8 on schedules of W1's rate, and W5."""
 
 from bench.audit import audit
 from bench.faststream_relay import faststream_relay
-from bench.figures import Figure, Measurements, ratios
+from bench.figures import Figure, ratios
 from bench.kafka_tools import end_to_end_latency, producer_performance
-from bench.latency import round_trip_latency
+from bench.latency import FRACTIONS, round_trip_latency
 from bench.relay import raw_relay
-from bench.rig import Rig
 from bench.round_trip import round_trip
 from bench.sizes import Sizes
+from bench.workload import Bench
 
-__all__ = ["measure"]
+__all__ = ["SHARES", "audits", "contest", "latencies"]
 
-_W8_FRACTION = 0.10
-
-
-class _Rounds:
-    def __init__(self, rig: Rig, say: Callable[[str], None]) -> None:
-        self._rig = rig
-        self._say = say
-
-    async def one(self, measured: Measurements, sizes: Sizes, mark: str) -> None:
-        """A round of every contestant."""
-        rig, bound = self._rig, sizes.part_seconds
-        self._say(f"{mark}: raw relay, {sizes.relay} records")
-        relay = await raw_relay(rig, mark, sizes.relay, timeout_seconds=bound)
-        measured.add("relay", "Raw relay", "records/s", sizes.relay / relay.reports["consumer"]["seconds"])
-        measured.add_cpu("Raw relay", relay.cpu, sizes.relay)
-
-        self._say(f"{mark}: W1, {sizes.documents} documents there and back")
-        trip = await round_trip(rig, mark, sizes.documents, timeout_seconds=bound)
-        measured.add("w1", "W1 full round trip", "documents/s", sizes.documents / trip.reports["sender"]["seconds"])
-        measured.add_cpu("W1", trip.cpu, sizes.documents)
-
-        self._say(f"{mark}: FastStream relay, {sizes.faststream} records")
-        slow = await faststream_relay(rig, mark, sizes.faststream, timeout_seconds=bound)
-        rate = sizes.faststream / slow.reports["consumer"]["seconds"]
-        measured.add("faststream", "FastStream relay", "records/s", rate)
-        measured.add_cpu("FastStream relay", slow.cpu, sizes.faststream)
-
-        self._say(f"{mark}: Kafka's own tools")
-        rate = await producer_performance(rig, mark, sizes.tool_records, timeout_seconds=bound)
-        measured.add("performance", "Kafka ProducerPerformance", "records/s", rate)
-        ends = await end_to_end_latency(rig, mark, sizes.tool_messages, timeout_seconds=bound)
-        measured.add("end_average", "Kafka EndToEndLatency, average", "ms", ends.average)
-        measured.add("end_p99", "Kafka EndToEndLatency, p99", "ms", ends.p99)
-
-    async def latency(self, measured: Measurements, sizes: Sizes, rate: float, mark: str) -> None:
-        """A round of W8."""
-        self._say(f"{mark}: W8, {rate:.0f} documents/s for {sizes.latency_seconds:.0f} s")
-        outcome = await round_trip_latency(
-            self._rig, mark, rate, sizes.latency_seconds, timeout_seconds=sizes.part_seconds
-        )
-        sender = outcome.reports["sender"]
-        measured.add("w8_p50", "W8 round trip at 10 % of W1, p50", "ms", sender["p50"])
-        measured.add("w8_p99", "W8 round trip at 10 % of W1, p99", "ms", sender["p99"])
-        measured.add("w8_largest", "W8 round trip at 10 % of W1, largest", "ms", sender["largest"])
-        measured.add("w8_late", "W8 hand-over behind schedule, p99", "ms", sender["late"])
-        measured.add("w8_samples", "W8 round trips watched", "documents", sender["samples"])
-        measured.add_cpu("W8", outcome.cpu, max(1, round(rate * sizes.latency_seconds)))
-
-    async def audit(self, measured: Measurements, sizes: Sizes, mark: str) -> None:
-        """A round of W5."""
-        self._say(f"{mark}: W5, the auditor verifies everything")
-        outcome = await audit(self._rig, timeout_seconds=sizes.part_seconds)
-        auditor = outcome.reports["auditor"]
-        measured.add("w5", "W5 audit", "entries/s", auditor["verified"] / auditor["seconds"])
-        measured.add("w5_core", "W5 audit, per CPU second", "entries/s", auditor["verified"] / auditor["cpu"])
-        measured.add("w5_entries", "W5 entries verified", "entries", auditor["verified"])
-        measured.add_cpu("W5", outcome.cpu, max(1, round(auditor["verified"])))
+SHARES = (0.10, 0.50, 0.80)
+"""Of W1's rate, at which W8's documents are due."""
 
 
-async def measure(rig: Rig, sizes: Sizes, say: Callable[[str], None]) -> Measurements:
-    """Everything, in one go.
+async def _round(bench: Bench, sizes: Sizes, mark: str, *, tools: bool) -> None:
+    """A round of every contestant."""
+    rig, bound, measured = bench.rig, sizes.part_seconds, bench.measured
+    bench.say(f"{mark}: raw relay, {sizes.relay} records")
+    relay = await raw_relay(rig, mark, sizes.relay, timeout_seconds=bound)
+    measured.add("relay", "Raw relay", "records/s", sizes.relay / relay.reports["consumer"]["seconds"])
+    measured.add_cpu("Raw relay", relay.cpu, sizes.relay)
 
-    Args:
-        rig: the broker and the backbone.
-        sizes: how much.
-        say: told in a few words what is going on.
+    bench.say(f"{mark}: W1, {sizes.documents} documents there and back")
+    trip = await round_trip(rig, mark, sizes.documents, timeout_seconds=bound)
+    measured.add("w1", "W1 full round trip", "documents/s", sizes.documents / trip.reports["sender"]["seconds"])
+    measured.add_cpu("W1", trip.cpu, sizes.documents)
 
-    Raises:
-        UnavailableError: something failed, or took too long.
-        InvariantError: the audit found damage.
-    """
-    rounds, measured = _Rounds(rig, say), Measurements()
-    warm = Measurements()
-    await rounds.one(warm, sizes.warm_up, "warm-up")
+    bench.say(f"{mark}: FastStream relay, {sizes.faststream} records")
+    slow = await faststream_relay(rig, mark, sizes.faststream, timeout_seconds=bound)
+    rate = sizes.faststream / slow.reports["consumer"]["seconds"]
+    measured.add("faststream", "FastStream relay", "records/s", rate)
+    measured.add_cpu("FastStream relay", slow.cpu, sizes.faststream)
+
+    if not tools:
+        return
+    bench.say(f"{mark}: Kafka's own tools")
+    rate = await producer_performance(rig, mark, sizes.tool_records, timeout_seconds=bound)
+    measured.add("performance", "Kafka ProducerPerformance", "records/s", rate)
+    ends = await end_to_end_latency(rig, mark, sizes.tool_messages, timeout_seconds=bound)
+    measured.add("end_average", "Kafka EndToEndLatency, average", "ms", ends.average)
+    measured.add("end_p99", "Kafka EndToEndLatency, p99", "ms", ends.p99)
+
+
+async def contest(bench: Bench) -> None:
+    """All rounds, and what W1 is of the others, round by round."""
+    sizes, measured = bench.sizes, bench.measured
+    await _round(bench.uncounted(), sizes.warm_up, "warm-up", tools=False)
     for number in range(1, sizes.rounds + 1):
-        await rounds.one(measured, sizes, f"round-{number}")
-    measured.figures |= {
-        "w1_by_relay": _ratio(measured, "relay", "W1 ÷ raw relay"),
-        "w1_by_faststream": _ratio(measured, "faststream", "W1 ÷ FastStream relay"),
-    }
-    rate = _W8_FRACTION * median(measured.values("w1"))
-    await rounds.latency(warm, sizes.warm_up, rate, "warm-up-w8")
-    for number in range(1, sizes.rounds + 1):
-        await rounds.latency(measured, sizes, rate, f"w8-{number}")
-    await rounds.audit(warm, sizes, "warm-up-w5")
+        await _round(bench, sizes, f"round-{number}", tools=number <= sizes.tool_rounds)
+    for key, name in (("relay", "W1 ÷ raw relay"), ("faststream", "W1 ÷ FastStream relay")):
+        quotients = ratios(measured.values("w1"), measured.values(key))
+        measured.figures[f"w1_by_{key}"] = Figure(name, "×", quotients)
+
+
+async def _latency(bench: Bench, sizes: Sizes, share: float, mark: str) -> None:
+    """A round of W8 at one share of the rate."""
+    rate, measured = share * bench.capacity, bench.measured
+    bench.say(f"{mark}: {rate:.0f} documents/s for {sizes.latency_seconds:.0f} s")
+    outcome = await round_trip_latency(bench.rig, mark, rate, sizes.latency_seconds, timeout_seconds=sizes.part_seconds)
+    sender = outcome.reports["sender"]
+    key, name = f"w8_{share * 100:.0f}", f"W8 at {share:.0%} of W1"
+    for fraction in FRACTIONS:
+        measured.add(f"{key}_{fraction}", f"{name}, {fraction}", "ms", sender[fraction])
+    measured.add(f"{key}_late", f"{name}, hand-over behind schedule, p99", "ms", sender["late"])
+    measured.add(f"{key}_samples", f"{name}, round trips watched", "documents", sender["samples"])
+    measured.add_cpu(name, outcome.cpu, max(1, round(rate * sizes.latency_seconds)))
+
+
+async def latencies(bench: Bench) -> None:
+    """Rounds of W8 at every share, in turn."""
+    sizes = bench.sizes
+    await _latency(bench.uncounted(), sizes.warm_up, SHARES[0], "w8-warm-up")
+    for number in range(1, sizes.latency_rounds + 1):
+        for share in SHARES:
+            await _latency(bench, sizes, share, f"w8-{share * 100:.0f}-{number}")
+
+
+async def _audit(bench: Bench, mark: str) -> None:
+    """A round of W5."""
+    bench.say(f"{mark}: the auditor verifies everything")
+    outcome, measured = await audit(bench.rig, timeout_seconds=bench.sizes.part_seconds), bench.measured
+    auditor = outcome.reports["auditor"]
+    measured.add("w5", "W5 audit", "entries/s", auditor["verified"] / auditor["seconds"])
+    measured.add("w5_core", "W5 audit, per CPU second", "entries/s", auditor["verified"] / auditor["cpu"])
+    measured.add("w5_entries", "W5 entries verified", "entries", auditor["verified"])
+    measured.add_cpu("W5", outcome.cpu, max(1, round(auditor["verified"])))
+
+
+async def audits(bench: Bench) -> None:
+    """Rounds of W5; the first of several is a warm-up."""
+    sizes = bench.sizes
+    if sizes.audits > 1:
+        await _audit(bench.uncounted(), "w5-warm-up")
     for number in range(1, sizes.audits + 1):
-        await rounds.audit(measured, sizes, f"w5-{number}")
-    return measured
-
-
-def _ratio(measured: Measurements, below: str, name: str) -> Figure:
-    return Figure(name, "×", ratios(measured.values("w1"), measured.values(below)))
+        await _audit(bench, f"w5-{number}")

@@ -13,7 +13,7 @@ import pytest
 
 import agency_process
 from backbone import Backbone, open_backbone
-from lienthong.client import Client, Delivery, Document, File, InvariantError, RejectedError, State, Status
+from lienthong.client import Client, Delivery, Document, File, InvariantError, Priority, RejectedError, State, Status
 from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
 from lienthong.demo.stage import free_port
@@ -44,7 +44,7 @@ PAIRS = {
     for number, name in enumerate(
         (
             "several lanes", "gap", "late gap", "refused", "outage", "renewed", "again", "closed",
-            "killed", "two readers", "two senders", "rounds", "own error", "at once", "new",
+            "killed", "two readers", "two senders", "rounds", "own error", "at once", "new", "express",
         ),
         10,
     )
@@ -126,6 +126,27 @@ async def test_an_inbox_of_several_lanes_is_read_a_few_records_at_a_time(
 
     assert Counter(sent) == Counter(delivery.id for delivery in received)
     assert {0, 1, 2} == {delivery.lane for delivery in received}
+
+
+async def test_an_express_document_passes_all_ordinary_ones_that_wait(backbone: Backbone) -> None:
+    """More wait than memory has room for; they come after it, none lost or repeated, each lane in sequence."""
+    agency, count = PAIRS["express"], 2_600
+    async with backbone.client(SENDER) as sender:
+        ordinary = await sender.send_many([(document(agency), ()) for _ in range(count)])
+        express = await sender.send(document(agency, priority=Priority.EXPRESS))
+        async with asyncio.timeout(60):
+            while len(await backbone.read(inbox(agency))) <= count:
+                await asyncio.sleep(0.2)
+    async with backbone.client(agency) as recipient:
+        await recipient.caught_up()
+        received = await receive(recipient, count + 1)
+
+    assert express == received[0].id
+    assert Counter([express, *ordinary]) == Counter(delivery.id for delivery in received)
+    assert not any(delivery.redelivered for delivery in received)
+    for lane in range(LANES):
+        numbers_of = [delivery.sequence for delivery in received if delivery.lane == lane]
+        assert list(range(1, len(numbers_of) + 1)) == numbers_of
 
 
 async def put(backbone: Backbone, agency: str, lane: int, rows: Sequence[Row]) -> None:

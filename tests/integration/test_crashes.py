@@ -7,12 +7,12 @@ import signal
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import agency_process
 from backbone import Backbone
+from journal import Line, assert_in_sequence, read_journal
 from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.kernel.fold import Count, LedgerFold
@@ -20,26 +20,6 @@ from lienthong.kernel.statement import Kind
 
 DOCUMENTS = 5_000
 PATIENCE_SECONDS = 180.0
-
-
-class Line(NamedTuple):
-    """One line of a receiver's journal."""
-
-    process: int
-    lane: int
-    sequence: int
-    id: str
-    redelivered: bool
-    number: int
-
-
-def read_journal(path: Path) -> list[Line]:
-    """The lines a receiver wrote."""
-    found = []
-    for line in path.read_text("ascii").splitlines():
-        process, lane, sequence, identity, redelivered, number = line.split()
-        found.append(Line(int(process), int(lane), int(sequence), identity, redelivered == "1", int(number)))
-    return found
 
 
 class Agency:
@@ -123,12 +103,3 @@ async def test_killing_every_process_loses_and_repeats_nothing(own_backbone: Bac
         report = await verify(BusSource(bus), backbone.trust)
     assert [] == report.damage()
     assert report.entries == report.verified
-
-
-def assert_in_sequence(lines: list[Line]) -> None:
-    """Within one run of a receiver, each lane's sequence numbers rise."""
-    last: dict[tuple[int, int], int] = {}
-    for line in lines:
-        key = (line.process, line.lane)
-        assert last.get(key, 0) < line.sequence
-        last[key] = line.sequence

@@ -57,22 +57,33 @@ class EntryCheck:
         return checked._replace(doubted=True) if doubted else checked
 
     def _check_times(self, entry: Entry) -> bool:
-        """Hold the two times of the judgement against what others say; intake could choose them otherwise.
+        what = self.what_of_times(entry.appended_at, entry.judged_at, entry.known_at)
+        if what:
+            self._lane.damage(entry.position, what)
+        return bool(what)
+
+    def what_of_times(self, appended_at: int, judged_at: int, known_at: int) -> str:
+        """Hold the two times of a judgement against what others say; intake could choose them otherwise.
 
         A key revoked since would seem valid at an earlier time, or by an older directory.
+
+        Args:
+            appended_at: when Kafka appended the entry, milliseconds since 1970 UTC, as all of these.
+            judged_at: when it says that it was judged.
+            known_at: the newest fact that it says it was judged by.
+
+        Returns:
+            What is wrong; empty if nothing is.
         """
         bound, history = self._rules.clock_bound_ms, self._rejudge.history
-        apart = abs(entry.appended_at - entry.judged_at)
+        apart = abs(appended_at - judged_at)
         if apart > bound:
-            what = f"it says that it was judged {apart // 1000} s away from when Kafka appended it"
-        elif entry.known_at < history.newest_at(entry.judged_at - bound):
-            what = f"it was judged by a directory that was out of date for more than {bound // 1000} s"
-        elif entry.known_at > history.newest.known_at:
-            what = "it was judged by a fact newer than all that the directory holds"
-        else:
-            return False
-        self._lane.damage(entry.position, what)
-        return True
+            return f"it says that it was judged {apart // 1000} s away from when Kafka appended it"
+        if known_at < history.newest_at(judged_at - bound):
+            return f"it was judged by a directory that was out of date for more than {bound // 1000} s"
+        if known_at > history.newest.known_at:
+            return "it was judged by a fact newer than all that the directory holds"
+        return ""
 
     def is_sound(self, value: bytes, entry: Entry) -> bool:
         """Whether an accepted entry's value is what its headers say; nothing is named."""

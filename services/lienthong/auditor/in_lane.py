@@ -9,17 +9,22 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import islice
 
 from lienthong.auditor.claims import counted
 from lienthong.auditor.lane import Lane, Rules, text_of
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Order, compare
-from lienthong.kernel.ledger import Delivery, Record, is_genesis, read_delivery
+from lienthong.kernel.ledger import Delivery, Headers, Record, is_genesis, read_delivery
+from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import Partition, inbox
 
 __all__ = ["InLane"]
 
 _SLACK = 1_000
+_FORM = ("sequence", "position", "judged", "id", "kind")
+"""Names of the headers that dispatch writes."""
+_KINDS = {kind.encode(): kind for kind in Kind}
 
 
 class InLane:
@@ -52,30 +57,68 @@ class InLane:
 
     def take(self, records: Sequence[Record]) -> None:
         """Take the next records."""
+        at = 0
+        while at < len(records):
+            at += self._next_ones(records, at)
+            if at < len(records):
+                self._one(records[at])
+                at += 1
+
+    def _next_ones(self, records: Sequence[Record], start: int) -> int:
+        """Take records each of which is the next one and agrees with the ledger in everything.
+
+        Returns:
+            How many they are, from `start` on.
+        """
+        if self._allowed is not None or self._base is None or self._last is None:
+            return 0
+        expected, is_delivery = self._expected, self._lane.facts.is_delivery
+        first = index = self._last + 1 - self._base
+        if index < 0:
+            return 0
+        for record in islice(records, start, start + max(0, len(expected) - index)):
+            parts = _parts(record.headers)
+            if parts is None:
+                break
+            sequence, position, judged_at, identity, kind = parts
+            if (
+                sequence != index + self._base
+                or position != expected[index]
+                or not is_delivery(position, sha256(record.value or b"").digest(), identity, kind, judged_at)
+            ):
+                break
+            index += 1
+        self._last = index + self._base - 1
+        counts, taken = self._lane.counts, index - first
+        counts.deliveries += taken
+        counts.deliveries_verified += taken
+        return taken
+
+    def _one(self, record: Record) -> None:
+        """Take a record, whatever it is."""
         counts = self._lane.counts
-        for record in records:
-            if is_genesis(record):
-                continue
-            try:
-                delivery = read_delivery(record)
-            except InvariantError as error:
-                self._damage(record.offset, f"it is not {str(error).partition(' is not ')[2]}")
-                counts.deliveries += 1
-                self._doubt_next()
-                continue
-            if self._is_outside(delivery):
-                continue
+        if is_genesis(record):
+            return
+        try:
+            delivery = read_delivery(record)
+        except InvariantError as error:
+            self._damage(record.offset, f"it is not {str(error).partition(' is not ')[2]}")
             counts.deliveries += 1
-            digest = sha256(record.value or b"").digest()
-            what = self._compare(record.offset, digest, delivery)
-            if what:
-                self._doubtful.add(delivery.sequence)
-                if self._is_next(digest):
-                    self._doubt_next()
-                self._name(record.offset, delivery, what)
-            else:
-                counts.deliveries_verified += 1
-                self._order(record.offset, delivery)
+            self._doubt_next()
+            return
+        if self._is_outside(delivery):
+            return
+        counts.deliveries += 1
+        digest = sha256(record.value or b"").digest()
+        what = self._compare(record.offset, digest, delivery)
+        if what:
+            self._doubtful.add(delivery.sequence)
+            if self._is_next(digest):
+                self._doubt_next()
+            self._name(record.offset, delivery, what)
+        else:
+            counts.deliveries_verified += 1
+            self._order(record.offset, delivery)
 
     def _is_outside(self, delivery: Delivery) -> bool:
         """Whether the record belongs before or behind the part of the ledger that is judged.
@@ -233,3 +276,14 @@ class InLane:
 
     def _damage(self, offset: int, what: str) -> None:
         self._lane.findings.add(self.partition, offset, what)
+
+
+def _parts(headers: Headers) -> tuple[int, int, int, bytes, Kind] | None:
+    """Sequence, position, judged, id and kind, if these are headers as dispatch writes them."""
+    try:
+        (n1, sequence), (n2, position), (n3, judged), (n4, identity), (n5, kind) = headers
+        if (n1, n2, n3, n4, n5) != _FORM or identity is None:
+            return None
+        return int(sequence), int(position), int(judged), identity, _KINDS[kind]
+    except (KeyError, TypeError, ValueError):
+        return None

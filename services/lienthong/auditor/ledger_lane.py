@@ -9,6 +9,7 @@ from lienthong.auditor.facts import Places
 from lienthong.auditor.fold import AuditFold
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules
+from lienthong.auditor.plain import PlainEntries
 from lienthong.auditor.statements import StatementCheck
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count
@@ -48,6 +49,9 @@ class LedgerLane:
         self._fold = AuditFold(complete=first == 0)
         self._check = EntryCheck(lane, rejudge, rules)
         self._statements = StatementCheck(lane, self._fold, rules)
+        self._plain = PlainEntries(
+            lane, rejudge, rules, self._fold, self._check, self._statements, judged_end=judged_end
+        )
         self._judged_end = judged_end
         self._next = first
         self._gaps: list[_Gap] = []
@@ -56,29 +60,38 @@ class LedgerLane:
 
     def take(self, records: Sequence[Record]) -> None:
         """Take the next records."""
-        first = self._lane.facts.first
-        for record in records:
-            offset = record.offset
-            if offset != self._next:
-                self._hole(offset)
-            self._next = offset + 1
-            if is_genesis(record):
-                if offset >= first:
-                    self._lane.facts.skip()
-                continue
-            try:
-                entry = read_entry(record)
-                _check_numbers(entry)
-            except InvariantError as error:
-                if first <= offset < self._judged_end:
-                    self._lost_entry(offset, str(error).partition(" is not ")[2] or str(error))
-                continue
-            if offset < first:
-                self._before(entry)
-            elif offset < self._judged_end:
-                self._take(record, entry)
-            elif entry.kind == Kind.RECEIPT and entry.outcome is Outcome.ACCEPTED:
-                self._after(record, entry)
+        at = 0
+        while at < len(records):
+            plain = self._plain.take(records, at, self._next)
+            self._next += plain
+            at += plain
+            if at < len(records):
+                self._one(records[at])
+                at += 1
+
+    def _one(self, record: Record) -> None:
+        """Take a record, whatever it is."""
+        first, offset = self._lane.facts.first, record.offset
+        if offset != self._next:
+            self._hole(offset)
+        self._next = offset + 1
+        if is_genesis(record):
+            if offset >= first:
+                self._lane.facts.skip()
+            return
+        try:
+            entry = read_entry(record)
+            _check_numbers(entry)
+        except InvariantError as error:
+            if first <= offset < self._judged_end:
+                self._lost_entry(offset, str(error).partition(" is not ")[2] or str(error))
+            return
+        if offset < first:
+            self._before(entry)
+        elif offset < self._judged_end:
+            self._take(record, entry)
+        elif entry.kind == Kind.RECEIPT and entry.outcome is Outcome.ACCEPTED:
+            self._after(record, entry)
 
     def _hole(self, offset: int) -> None:
         first = max(self._next, self._lane.facts.first)
@@ -102,7 +115,7 @@ class LedgerLane:
 
     def _after(self, record: Record, entry: Entry) -> None:
         if record.value is not None and self._check.is_sound(record.value, entry):
-            self._statements.receipt(entry, record.value, known_only=True)
+            self._statements.receipt(entry.position, record.value, known_only=True)
 
     def _take(self, record: Record, entry: Entry) -> None:
         lane, counts = self._lane, self._lane.counts
@@ -142,13 +155,11 @@ class LedgerLane:
         counts.repeats += count is Count.REPEAT
         counts.duplicates += count is Count.DUPLICATE
         lane.facts.add(
-            code=checked.code,
-            agency=agency,
-            digest=checked.digest,
-            envelope_id=entry.id,
-            kind=entry.kind,
-            judged_at=entry.judged_at,
-            known_at=entry.known_at,
+            lane.facts.sort_number(checked.code, agency, entry.kind),
+            checked.digest,
+            entry.id,
+            entry.judged_at,
+            lane.facts.known_number(entry.known_at),
             broken=checked.broken,
             duplicate=count is Count.DUPLICATE,
             receipt_due=not checked.broken
@@ -165,9 +176,9 @@ class LedgerLane:
                 lane.expect(recipient, position)
             if not checked.broken and record.value is not None:
                 if entry.kind == Kind.RECEIPT:
-                    self._statements.receipt(entry, record.value)
+                    self._statements.receipt(entry.position, record.value)
                 elif entry.kind == Kind.ACKNOWLEDGEMENT:
-                    self._statements.acknowledgement(entry, record.value)
+                    self._statements.acknowledgement(entry.position, record.value)
 
     def _order(self, entry: Entry, places: Places, digest: bytes) -> tuple[Count, bool]:
         """What the fold says, beyond gaps, and whether it repeats an entry with another content."""

@@ -7,6 +7,7 @@ done: a record changed, put in, taken out or moved, and not that all behind it d
 
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import islice
 
 from lienthong.auditor.alignment import align
 from lienthong.auditor.claims import counted
@@ -53,26 +54,51 @@ class OutLane:
 
     def take(self, records: Sequence[Record]) -> None:
         """Take the next records."""
-        facts, places = self._lane.facts, self._places
         self._lane.counts.out_records += len(records)
-        for record in records:
-            offset = record.offset
-            if offset != self._next:
-                self._hole(offset)
-            self._next = offset + 1
-            digest = GENESIS_DIGEST if is_genesis(record) else sha256(record.value or b"").digest()
-            if self._numbers is None:
-                position = places.at(offset)
-                if position < 0:
-                    self._without_entry(record, digest)
-                elif facts.is_no_record(position):
-                    self._denied(offset, position, digest)
-                elif digest == facts.digest(position):
-                    self._agrees(record, position)
-                elif not self._heals(record, position, digest):
-                    self._numbers = self._numbers_from(offset)
-            if self._numbers is not None:
-                self._place(record, digest, self._numbers)
+        at = 0
+        while at < len(records):
+            at += self._agreeing(records, at)
+            if at < len(records):
+                self._one(records[at])
+                at += 1
+
+    def _agreeing(self, records: Sequence[Record], start: int) -> int:
+        """Pass over records that are what the ledger says and of which no more is to be asked.
+
+        Returns:
+            How many they are, from `start` on.
+        """
+        if self._numbers is not None:
+            return 0
+        holds, place_of = self._lane.facts.holds, self._places.at
+        first = offset = self._next
+        for record in islice(records, start, None):
+            position = place_of(offset)
+            if position < 0 or record.offset != offset or not holds(position, sha256(record.value or b"").digest()):
+                break
+            offset += 1
+        self._next = offset
+        return offset - first
+
+    def _one(self, record: Record) -> None:
+        """Take a record, whatever it is."""
+        facts, places, offset = self._lane.facts, self._places, record.offset
+        if offset != self._next:
+            self._hole(offset)
+        self._next = offset + 1
+        digest = GENESIS_DIGEST if is_genesis(record) else sha256(record.value or b"").digest()
+        if self._numbers is None:
+            position = places.at(offset)
+            if position < 0:
+                self._without_entry(record, digest)
+            elif facts.is_no_record(position):
+                self._denied(offset, position, digest)
+            elif digest == facts.digest(position):
+                self._agrees(record, position)
+            elif not self._heals(record, position, digest):
+                self._numbers = self._numbers_from(offset)
+        if self._numbers is not None:
+            self._place(record, digest, self._numbers)
 
     def _hole(self, offset: int) -> None:
         """There are no records up to here; right only where the ledger says so too."""

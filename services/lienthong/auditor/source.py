@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from lienthong.kernel.bus import Bus
+from lienthong.kernel.bus.sweep import sweep
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.topics import Partition
 
@@ -11,7 +12,8 @@ __all__ = ["BusSource", "RecordSource", "Span"]
 
 Span = tuple[int, int]
 """First offset, and the offset after the last one."""
-_BATCH_RECORDS = 2_000
+_NAME = "lt-audit"
+"""Client id of the connections that read records."""
 
 
 class RecordSource(Protocol):
@@ -66,6 +68,5 @@ class BusSource:
 
     async def read(self, spans: Mapping[Partition, Span]) -> AsyncIterator[tuple[Partition, Sequence[Record]]]:
         """Records of these spans, each partition in order, in batches."""
-        async for records in self._bus.scan(spans, max_records=_BATCH_RECORDS):
-            if records:
-                yield Partition(records[0].topic, records[0].partition), records
+        async for partition, records in sweep(self._bus.settings, _NAME, spans):
+            yield partition, records

@@ -4,12 +4,12 @@ from bisect import bisect_left
 from typing import Any
 
 from lienthong.auditor.claims import Claims, counted
+from lienthong.auditor.facts import Places
 from lienthong.auditor.lane import Lane, Missing, Rules, text_of
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.fold import LedgerFold
-from lienthong.kernel.ledger import Entry
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import Kind, Statement, decode_statement
+from lienthong.kernel.statement import decode_statement
 
 __all__ = ["StatementCheck"]
 
@@ -31,27 +31,44 @@ class StatementCheck:
         self._rules = rules
         self._claims = Claims()
 
-    def receipt(self, entry: Entry, value: bytes, *, known_only: bool = False) -> None:
+    def receipt(self, said_at: int, value: bytes, *, known_only: bool = False) -> None:
         """Take a receipt.
 
         Args:
-            entry: its own ledger entry.
+            said_at: its own ledger offset.
             value: the envelope.
             known_only: pass over lines about entries that are not judged.
         """
         statement = decode_statement(decode_envelope(value).statement)
         recipient, body = statement.recipients[0], statement.body
         wrong = [f"it speaks of lane {body['lane']}"] if body["lane"] != self._lane.number else []
-        for line in body["entries"] if not wrong else ():
-            self._lane.counts.receipt_lines += 1
-            what = self._line(recipient, line, entry.position, known_only=known_only)
+        lines = body["entries"] if not wrong else ()
+        self._lane.counts.receipt_lines += len(lines)
+        places = self._lane.places.get((recipient, self._lane.generation.get(recipient, "")))
+        for line in lines:
+            if places is not None and self._is_plain(places, line):
+                continue
+            what = self._line(recipient, line, said_at, known_only=known_only)
             if what:
                 wrong.append(what)
         if wrong:
             more = f"; so for {len(wrong)} of its lines" if len(wrong) > 1 else ""
-            self._lane.damage(entry.position, f"this receipt for {recipient} and the ledger disagree: {wrong[0]}{more}")
-            if entry.position in self._lane.facts:
-                self._lane.facts.doubt(entry.position)
+            self._lane.damage(said_at, f"this receipt for {recipient} and the ledger disagree: {wrong[0]}{more}")
+            if said_at in self._lane.facts:
+                self._lane.facts.doubt(said_at)
+
+    def _is_plain(self, places: Places, line: dict[str, Any]) -> bool:
+        """Take a line that says of an accepted entry what the ledger says; False, and nothing is done, for others."""
+        position = places.at(line["source_offset"])
+        if (
+            position < 0
+            or line["position"] != position
+            or line["reason"]
+            or not self._lane.facts.is_receipt(position, line["digest"], line["envelope_id"], line["judged_at"])
+        ):
+            return False
+        self._lane.facts.receipt_said(position)
+        return True
 
     def _line(self, recipient: str, line: dict[str, Any], said_at: int, *, known_only: bool) -> str:
         """What is not true about one line of a receipt; empty if nothing is, or nothing that is news."""
@@ -107,38 +124,39 @@ class StatementCheck:
             return f"another time of judgement for source offset {offset}, ledger offset {position}"
         return ""
 
-    def acknowledgement(self, entry: Entry, value: bytes) -> None:
-        """Take an acknowledgement; what it says wrongly is a note: the backbone cannot forbid it."""
+    def acknowledgement(self, said_at: int, value: bytes) -> None:
+        """Take an acknowledgement; what it says wrongly is a note: the backbone cannot forbid it.
+
+        Args:
+            said_at: its own ledger offset.
+            value: the envelope.
+        """
         statement = decode_statement(decode_envelope(value).statement)
         lane = self._lane
-        strange = 0
-        first_strange = ""
-        for document in statement.body["documents"]:
-            lane.counts.acknowledged += 1
-            position = self._fold.position_of(document)
-            if position is None or position not in lane.facts:
-                lane.counts.not_checked += 1
-            elif not self._concerns(statement, position):
-                strange += 1
-                first_strange = first_strange or document.hex()
-        if strange:
-            lane.findings.note(
-                lane.ledger,
-                entry.position,
-                f"{statement.sender} acknowledges {counted(strange, 'document')} not delivered to it"
-                f" or not sent by {statement.recipients[0]}, the first is {first_strange}",
-            )
-
-    def _concerns(self, statement: Statement, position: int) -> bool:
-        facts = self._lane.facts
-        if facts.kind(position) != Kind.DOCUMENT or facts.is_broken(position):
-            return facts.is_broken(position)
+        documents = statement.body["documents"]
+        lane.counts.acknowledged += len(documents)
         recipient, sender = statement.sender, statement.recipients[0]
         if statement.body["status"] == _ASKED_BY_SENDER:
             recipient, sender = sender, recipient
-        delivered = self._lane.deliveries.get(recipient, ())
-        at = bisect_left(delivered, position)
-        return at < len(delivered) and delivered[at] == position and facts.agency(position) == sender
+        delivered = lane.deliveries.get(recipient, ())
+        strange: list[bytes] = []
+        for document in documents:
+            position = self._fold.position_of(document)
+            if position is None or position not in lane.facts:
+                lane.counts.not_checked += 1
+            elif lane.facts.is_document(position, sender):
+                at = bisect_left(delivered, position)
+                if at == len(delivered) or delivered[at] != position:
+                    strange.append(document)
+            elif not lane.facts.is_broken(position):
+                strange.append(document)
+        if strange:
+            lane.findings.note(
+                lane.ledger,
+                said_at,
+                f"{statement.sender} acknowledges {counted(len(strange), 'document')} not delivered to it"
+                f" or not sent by {statement.recipients[0]}, the first is {strange[0].hex()}",
+            )
 
     def finish(self) -> None:
         """Name where receipts and ledger disagree about positions, and what nobody was told of."""

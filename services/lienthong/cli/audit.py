@@ -24,6 +24,7 @@ from lienthong.cli.reach import resolve_bootstrap
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.trust import Trust
+from lienthong.runtime.collector import calm_collector
 from lienthong.runtime.settings import Settings
 
 __all__ = ["app"]
@@ -107,6 +108,7 @@ def replay(
 
 def _settings(bootstrap: str | None, trust: Path | None) -> tuple[Settings, Trust]:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    calm_collector()
     base = Settings()
     anchor = Trust.load(trust) if trust is not None else base.trust()
     return base.model_copy(update={"bootstrap": resolve_bootstrap(base, bootstrap)}), anchor

@@ -15,7 +15,7 @@ from lienthong.client.rows import Outgoing, Summary
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
-from lienthong.kernel.bus import Bus, KafkaSettings
+from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import envelope_id
@@ -24,6 +24,7 @@ from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
 from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
+from lienthong.kernel.pieces import in_pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import (
     Kind,
@@ -115,6 +116,7 @@ class Client:
         kafka: KafkaSettings,
         store: Path,
         clock: Clock = now_ms,
+        connect_bus: Connect = Bus.connect,
     ) -> AsyncIterator[Self]:
         """Connect for the time of a context.
 
@@ -128,20 +130,27 @@ class Client:
             kafka: how to reach Kafka.
             store: the SQLite file; made if there is none.
             clock: time, milliseconds since 1970 UTC.
+            connect_bus: opens the connection to Kafka.
 
         Raises:
             UnavailableError: Kafka does not answer, or holds no backbone.
             RejectedError: the directory does not know the agency as connected, or the key as its own.
         """
-        async with Bus.connect(kafka, agency) as bus:
+        async with connect_bus(kafka, agency) as bus:
             follower = DirectoryReader(bus, trust)
             directory = await follower.load()
             lanes = await bus.lanes(LEDGER)
             if not lanes:
                 raise UnavailableError(f"Kafka at {kafka.bootstrap} shows no ledger to {agency}: ask the operator")
             topics = await bus.partition_counts([outbox(agency), inbox(agency)])
-            if directory.route(agency, clock(), directory.known_at) != agency or len(topics) < 2:  # noqa: PLR2004
+            if directory.route(agency, clock(), directory.known_at) != agency:
                 raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
+            if len(topics) < 2:  # noqa: PLR2004
+                # The broker that was asked may not know of them yet.
+                raise UnavailableError(
+                    f"Kafka at {kafka.bootstrap} does not show the topics of {agency}: they are new, or its access"
+                    " rights are missing"
+                )
             known = directory.key(key.key_id)
             if known.agency != agency:
                 raise RejectedError(
@@ -248,7 +257,10 @@ class Client:
 
     async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
         """Hand over several documents with one wait for the disk: all of them, or none; otherwise as `send`."""
-        return await self._sender.hand_over([self._outgoing(document, files, "") for document, files in documents])
+        outgoing: list[Outgoing] = []
+        async for some in in_pieces(documents):
+            outgoing += [self._outgoing(document, files, "") for document, files in some]
+        return await self._sender.hand_over(outgoing)
 
     def _outgoing(self, document: Document, files: Sequence[File], again: str) -> Outgoing:
         directory = self._judge.directory
@@ -351,7 +363,7 @@ class Client:
             raise UnavailableError(f"the inbox was not read to its end within {timeout_seconds:.0f} s") from error
 
     def receive(self, *, idle_seconds: float | None = None) -> AsyncIterator[Delivery]:
-        """Documents for this agency, verified, each lane in sequence; goes on where the last run stopped.
+        """Documents for this agency, verified, express ones first, each lane in sequence; goes on where it stopped.
 
         A document is settled when it is acknowledged, or when the next one is asked for, which
         acknowledges that it arrived (01). What was handed to the caller and not settled before a

@@ -11,6 +11,7 @@ from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
+from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.limits import MAX_NAMED, MAX_REASON_CHARACTERS
 from lienthong.kernel.pace import Pace
 from lienthong.kernel.statement import REASONED_STATUS_CODES, Kind, Statement, encode_statement, make_statement
@@ -21,6 +22,8 @@ _SETTLE_SECONDS = 0.006
 """How long settled documents wait for company in one acknowledgement."""
 _BUSY_SETTLE_SECONDS = 0.05
 """The same while many are settled."""
+_SETTLED_TOGETHER = 500
+"""Most documents of one transaction: an express one that has just come waits for it, as the store has one thread."""
 
 
 @dataclass(slots=True, eq=False)
@@ -127,14 +130,17 @@ class Settler:
             pace.took(len(settled), now=loop.time(), cpu=time.process_time())
             if not settled:
                 continue
-            acknowledgements = self._statements(settled)
-            await loop.run_in_executor(
-                self._thread,
-                self._store.settle,
-                [(status.value, one.lane, one.sequence) for one, status, _ in settled],
-                acknowledgements,
-            )
-            self._hand_over(acknowledgements)
+            settled.sort(key=lambda one: one[0].lane != EXPRESS_LANE)
+            for at in range(0, len(settled), _SETTLED_TOGETHER):
+                some = settled[at : at + _SETTLED_TOGETHER]
+                acknowledgements = self._statements(some)
+                await loop.run_in_executor(
+                    self._thread,
+                    self._store.settle,
+                    [(status.value, one.lane, one.sequence) for one, status, _ in some],
+                    acknowledgements,
+                )
+                self._hand_over(acknowledgements)
 
     def _statements(self, settled: Sequence[tuple[Delivery, Status, str]]) -> list[Outgoing]:
         together: dict[tuple[str, int, Status, str], list[Delivery]] = {}

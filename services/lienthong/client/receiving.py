@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
+from lienthong.client.ready import Ready
 from lienthong.client.rows import Answer, Arrival, ReceiptLine, Round
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
@@ -19,8 +19,10 @@ from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.fold import Order, compare
 from lienthong.kernel.judge import Judge
+from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
+from lienthong.kernel.pieces import PIECE, give_way, rounds_in_pieces, split
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import Partition, inbox
@@ -29,8 +31,11 @@ __all__ = ["Receiver"]
 
 _log = logging.getLogger(__name__)
 _ROUND_RECORDS = 1_000
-_READY_BYTES = 33_554_432
-_READY_DOCUMENTS = 2_000
+_STORED_TOGETHER = 500
+"""Most records of one transaction: an express document waits for it, as the store has one thread."""
+_RELOADED = 2 * _STORED_TOGETHER
+"""Most documents of each lane that are fetched from the store at once: more than a round may leave there, so that a
+caller who is quick enough finds the end of it."""
 _COMMIT_SECONDS = 1.0
 _TURN_SECONDS = 0.25
 """How often it is looked whether another process of the agency still receives."""
@@ -70,11 +75,11 @@ class Receiver:
         self._clock = clock
         self._settler = settler
         self._turn = turn
-        self._ready: deque[Delivery] = deque()
-        self._ready_bytes = 0
-        self._last_ready: dict[int, int] = {}
-        self._overflowed = True
-        self._spilled = 0
+        self._express = Ready([EXPRESS_LANE])
+        self._ordinary = Ready([lane for lane in range(judge.lanes) if lane != EXPRESS_LANE])
+        self._express_stored = asyncio.Event()
+        """Set unless a round of the express lane is being stored."""
+        self._express_stored.set()
         self._news = asyncio.Event()
         self._failure: InvariantError | None = None
         self._watchers: dict[bytes, set[asyncio.Event]] = {}
@@ -124,7 +129,11 @@ class Receiver:
             while not stopping.is_set():
                 rounds = await reader.take(0.25, _ROUND_RECORDS)
                 if rounds:
-                    cursors = await self._take(reader, partitions, rounds, cursors)
+                    for some in split(rounds, _STORED_TOGETHER):
+                        if not await self._take(some, cursors):
+                            # Another process of this agency was quicker; its documents are in the store.
+                            cursors = await self._assign(reader, partitions)
+                            break
                     if behind:
                         behind = {
                             one.number
@@ -158,50 +167,56 @@ class Receiver:
         await reader.assign({one: cursors.get(one.number, (0, 0))[1] for one in partitions})
         return {one.number: cursors[one.number] for one in partitions if one.number in cursors}
 
-    async def _take(
-        self,
-        reader: Reader,
-        partitions: Sequence[Partition],
-        rounds: dict[Partition, list[Record]],
-        cursors: dict[int, tuple[int, int]],
-    ) -> dict[int, tuple[int, int]]:
+    async def _take(self, rounds: Mapping[Partition, Sequence[Record]], cursors: dict[int, tuple[int, int]]) -> bool:
+        """Verify and store some records of express lane or ordinary ones, and move the cursors; False: not stored."""
         taken = Round({}, {}, [], [], [])
         fresh: list[Delivery] = []
-        for partition, records in rounds.items():
-            lane = partition.number
-            last = cursors.get(lane, (0, 0))[0]
-            for record in records:
-                if is_genesis(record):
-                    continue
-                headers = read_delivery(record)
-                order = compare(last, headers.sequence)
-                if order is Order.GAP:
-                    raise InvariantError(
-                        f"{partition.topic} lane {lane} goes from sequence {last} to {headers.sequence}:"
-                        f" {headers.sequence - last - 1} records are missing"
-                    )
-                if order is Order.REPEAT:
-                    continue
-                taken.first.setdefault(lane, headers.sequence)
-                last = headers.sequence
-                await self._believe(record, headers, taken, fresh)
-            taken.cursors[lane] = (last, records[-1].offset + 1)
-        stored = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
-        if not stored:
-            # Another process of this agency was quicker; its documents are in the store.
-            self._overflowed = True
-            self._spilled += 1
-            cursors = await self._assign(reader, partitions)
-        else:
-            cursors = {**cursors, **taken.cursors}
-            if not all(arrival.handed for arrival in taken.arrivals):
-                # While a round waits for the directory, the caller may have found the store empty.
-                self._overflowed = True
-                self._spilled += 1
-            for delivery in fresh:
-                self._make_ready(delivery)
+        ready = self._ready_of(next(iter(rounds)).number)
+        async for some in rounds_in_pieces(rounds):
+            if ready is self._ordinary:
+                await self._express_stored.wait()
+            for partition, records in some.items():
+                lane = partition.number
+                last = taken.cursors.get(lane, cursors.get(lane, (0, 0)))[0]
+                for record in records:
+                    if is_genesis(record):
+                        continue
+                    headers = read_delivery(record)
+                    order = compare(last, headers.sequence)
+                    if order is Order.GAP:
+                        raise InvariantError(
+                            f"{partition.topic} lane {lane} goes from sequence {last} to {headers.sequence}:"
+                            f" {headers.sequence - last - 1} records are missing"
+                        )
+                    if order is Order.REPEAT:
+                        continue
+                    taken.first.setdefault(lane, headers.sequence)
+                    last = headers.sequence
+                    await self._believe(record, headers, taken, fresh)
+                taken.cursors[lane] = (last, records[-1].offset + 1)
+        async with ready.moving:
+            room = ready.room(one.size for one in fresh)
+            taken.arrivals[room:] = [one._replace(handed=False) for one in taken.arrivals[room:]]
+            stored = await self._store_round(taken, express=ready is self._express)
+            if stored:
+                cursors.update(taken.cursors)
+                ready.put(fresh[:room])
+            if room < len(fresh) or not stored:
+                ready.in_store = True
         self._tell({answer.document for answer in taken.answers} | {line.id for line in taken.receipts})
-        return cursors
+        return stored
+
+    async def _store_round(self, taken: Round, *, express: bool) -> bool:
+        storing = asyncio.get_running_loop().run_in_executor(self._thread, self._store.take, taken)
+        if not express:
+            return await storing
+        # Meanwhile ordinary records rest: the store's thread must wait for the interpreter's lock, at each of its
+        # steps up to five milliseconds, as long as there is something to compute here.
+        self._express_stored.clear()
+        try:
+            return await storing
+        finally:
+            self._express_stored.set()
 
     async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
@@ -226,13 +241,8 @@ class Receiver:
                 statement.priority, statement.body["subject"], headers.position, headers.judged_at,
                 True, value,
             )  # fmt: skip
-            room = not self._overflowed and self._has_room(len(fresh), len(value))
-            taken.arrivals.append(arrival if room else arrival._replace(handed=False))
-            if room:
-                fresh.append(self._delivery(arrival, opened, redelivered=False))
-            else:
-                self._overflowed = True
-                self._spilled += 1
+            taken.arrivals.append(arrival)
+            fresh.append(self._delivery(arrival, opened, redelivered=False))
         elif statement.kind is Kind.ACKNOWLEDGEMENT:
             body = statement.body
             taken.answers.extend(
@@ -267,13 +277,8 @@ class Receiver:
 
     # -- from the store to the caller
 
-    def _has_room(self, more: int, size: int) -> bool:
-        return len(self._ready) + more < _READY_DOCUMENTS and self._ready_bytes + size < _READY_BYTES
-
-    def _make_ready(self, delivery: Delivery) -> None:
-        self._ready.append(delivery)
-        self._ready_bytes += delivery.size
-        self._last_ready[delivery.lane] = delivery.sequence
+    def _ready_of(self, lane: int) -> Ready:
+        return self._express if lane == EXPRESS_LANE else self._ordinary
 
     def _delivery(self, arrival: Arrival, opened: OpenedEnvelope, *, redelivered: bool) -> Delivery:
         return Delivery(
@@ -317,24 +322,29 @@ class Receiver:
         changed.clear()
 
     async def receive(self, idle_seconds: float | None) -> AsyncIterator[Delivery]:
-        """Documents, each lane in sequence; see `Client.receive`."""
+        """Documents, express ones before all others, each lane in sequence; see `Client.receive`."""
         if not await self._is_our_turn(idle_seconds):
             return
+        handed = 0
         while True:
             if self._failure is not None:
                 raise self._failure
-            if not self._ready and self._overflowed:
-                await self._reload()
-            if not self._ready:
+            ready = next((one for one in (self._express, self._ordinary) if one or one.in_store), None)
+            if ready is None:
                 self._news.clear()
-                if not self._overflowed and not await self._wait_for_news(idle_seconds):
+                if not await self._wait_for_news(idle_seconds):
                     return
-                continue
-            delivery = self._ready.popleft()
-            self._ready_bytes -= delivery.size
-            yield delivery
-            if not delivery.settled:
-                self._settler.settle(delivery, Status.ARRIVED, "")
+            elif not ready:
+                await self._reload(ready)
+            elif (delivery := self._opened(ready.pop())) is not None:
+                yield delivery
+                if not delivery.settled:
+                    self._settler.settle(delivery, Status.ARRIVED, "")
+                handed += 1
+                if handed % PIECE == 0:
+                    # A caller that waits for nothing would hand itself all there is before an express one is read.
+                    await give_way()
+                    await self._express_stored.wait()
 
     async def _is_our_turn(self, idle_seconds: float | None) -> bool:
         """Wait until no other process of the agency receives; whether that was in time."""
@@ -359,24 +369,23 @@ class Receiver:
             return False
         return True
 
-    async def _reload(self) -> None:
+    async def _reload(self, ready: Ready) -> None:
         """Fetch waiting documents from the store: those of an earlier run, and those memory had no room for."""
-        spilled = self._spilled
-        waiting = await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._store.waiting, _READY_DOCUMENTS // 4, dict(self._last_ready)
-        )
-        if not waiting and self._spilled == spilled:
-            # Rounds are stored in the order in which they are decided on, so nothing is left behind.
-            self._overflowed = False
-        for arrival in waiting:
-            if arrival.sequence <= self._last_ready.get(arrival.lane, 0):
-                continue
-            try:
-                opened = self._judge.open(arrival.value, at=arrival.judged_at)
-            except RejectedError as error:
-                # It verified when it was stored: a key has been revoked since, from before that time on.
-                self.refused += 1
-                self._last_ready[arrival.lane] = arrival.sequence
-                _log.warning("document %s in the store is not believed any more: %s", arrival.id.hex(), error)
-                continue
-            self._make_ready(self._delivery(arrival, opened, redelivered=arrival.handed))
+        async with ready.moving:
+            found = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._store.waiting, _RELOADED, dict(ready.last), ready.lanes
+            )
+            ready.found(found, _RELOADED)
+
+    def _opened(self, one: Delivery | Arrival) -> Delivery | None:
+        """A document from the store is verified again: None if it is not believed any more."""
+        if isinstance(one, Delivery):
+            return one
+        try:
+            opened = self._judge.open(one.value, at=one.judged_at)
+        except RejectedError as error:
+            # It verified when it was stored: a key has been revoked since, from before that time on.
+            self.refused += 1
+            _log.warning("document %s in the store is not believed any more: %s", one.id.hex(), error)
+            return None
+        return self._delivery(one, opened, redelivered=one.handed)

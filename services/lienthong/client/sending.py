@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
@@ -18,6 +18,7 @@ from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
+from lienthong.kernel.pieces import in_pieces
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import decode_statement, encode_statement
 from lienthong.kernel.topics import Partition, outbox
@@ -33,6 +34,8 @@ _UNSENT_BYTES = 67_108_864
 _UNSENT_STATEMENTS = 20_000
 _LONG_SECONDS = 5.0
 """Kafka may keep a write waiting without an error, for instance when too few copies are in sync."""
+_STORED_TOGETHER = 500
+"""Most statements of several hand-overs in one transaction: an express one waits for it."""
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
 """A statement older than this is signed anew rather than sent: it might expire on its way. So is one from the future,
 which a clock that was wrong has made."""
@@ -44,6 +47,19 @@ class Identity(NamedTuple):
     agency: str
     key: SigningKey
     origin: str
+
+
+_HandedOver: TypeAlias = tuple[Sequence[Outgoing], asyncio.Future[list[bytes]]]
+
+
+def _together(handed: deque[_HandedOver]) -> list[_HandedOver]:
+    """Take from a queue what one transaction stores: what was handed over at once stays together, however much."""
+    some = [handed.popleft()]
+    count = len(some[0][0])
+    while handed and count + len(handed[0][0]) <= _STORED_TOGETHER:
+        some.append(handed.popleft())
+        count += len(some[-1][0])
+    return some
 
 
 @contextmanager
@@ -71,7 +87,7 @@ class Sender:
         self._store = store
         self._thread = thread
         self._clock = clock
-        self._handing: list[tuple[Sequence[Outgoing], asyncio.Future[list[bytes]]]] = []
+        self._handing: dict[bool, deque[_HandedOver]] = {True: deque(), False: deque()}
         self._handing_any = asyncio.Event()
         self._queues: dict[bool, deque[Outgoing]] = {True: deque(), False: deque()}
         self._queued = {True: asyncio.Event(), False: asyncio.Event()}
@@ -97,38 +113,38 @@ class Sender:
         future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
         for one in outgoing:
             self._count(one, 1)
-        self._handing.append((outgoing, future))
+        self._handing[all(one.lane == EXPRESS_LANE for one in outgoing)].append((outgoing, future))
         self._handing_any.set()
         return await future
 
     async def store_handed(self, stopping: asyncio.Event) -> None:
-        """Store what is handed over, all that waits in one transaction; runs until stopping and empty."""
-        loop = asyncio.get_running_loop()
-        while not (stopping.is_set() and not self._handing):
+        """Store what is handed over, express first, many in one transaction; runs until stopping and empty."""
+        while not (stopping.is_set() and not any(self._handing.values())):
             await self._handing_any.wait()
             self._handing_any.clear()
-            handing, self._handing = self._handing, []
-            if not handing:
-                continue
-            together = [one for outgoing, _ in handing for one in outgoing]
-            try:
-                ids = await loop.run_in_executor(self._thread, self._store.add, together)
-            except Exception as error:  # noqa: BLE001 - the callers are told, each by its future
-                for one in together:
-                    self._count(one, -1)
-                for _, future in handing:
-                    if not future.done():
-                        future.set_exception(UnavailableError(f"the outbox cannot be written: {error}"))
-                continue
-            at = 0
-            for outgoing, future in handing:
+            while handed := next(filter(None, self._handing.values()), None):
+                await self._store_some(_together(handed))
+
+    async def _store_some(self, handed: Sequence[_HandedOver]) -> None:
+        together = [one for outgoing, _ in handed for one in outgoing]
+        try:
+            ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.add, together)
+        except Exception as error:  # noqa: BLE001 - the callers are told, each by its future
+            for one in together:
+                self._count(one, -1)
+            for _, future in handed:
                 if not future.done():
-                    future.set_result(ids[at : at + len(outgoing)])
-                at += len(outgoing)
-            self.queue([one for one, known_as in zip(together, ids, strict=True) if known_as == one.id], counted=True)
-            for one, known_as in zip(together, ids, strict=True):
-                if known_as != one.id:
-                    self._count(one, -1)
+                    future.set_exception(UnavailableError(f"the outbox cannot be written: {error}"))
+            return
+        at = 0
+        for outgoing, future in handed:
+            if not future.done():
+                future.set_result(ids[at : at + len(outgoing)])
+            at += len(outgoing)
+        self.queue([one for one, known_as in zip(together, ids, strict=True) if known_as == one.id], counted=True)
+        for one, known_as in zip(together, ids, strict=True):
+            if known_as != one.id:
+                self._count(one, -1)
 
     def wake(self) -> None:
         """Let the tasks look whether they are to stop."""
@@ -221,15 +237,16 @@ class Sender:
             if self._is_expired(queued):
                 queue[place] = await self._renewed(queued)
             batch.append(queue[place])
+        rows = await self._seal(batch)
         with _told_when_it_takes_long():
-            await publisher.append(self._seal(batch))
+            await publisher.append(rows)
         for one in batch:
             queue.popleft()
             self._known.discard(one.id)
             self._count(one, -1)
         self.sent += len(batch)
 
-    def _seal(self, batch: Sequence[Outgoing]) -> dict[Partition, list[Row]]:
+    async def _seal(self, batch: Sequence[Outgoing]) -> dict[Partition, list[Row]]:
         agency, key, origin = self._identity
         seals = seal_batch(
             [one.id for one in batch],
@@ -241,7 +258,8 @@ class Sender:
         )
         topic = outbox(agency)
         rows: dict[Partition, list[Row]] = {}
-        for one, seal in zip(batch, seals, strict=True):
-            value = encode_envelope(one.statement, one.contents, seal)
-            rows.setdefault(Partition(topic, one.lane), []).append(Row(value))
+        async for some in in_pieces(list(zip(batch, seals, strict=True))):
+            for one, seal in some:
+                value = encode_envelope(one.statement, one.contents, seal)
+                rows.setdefault(Partition(topic, one.lane), []).append(Row(value))
         return rows

@@ -15,79 +15,12 @@ from typing import Any
 
 from lienthong.client.documents import Progress, State
 from lienthong.client.rows import Arrival, Outgoing, ReceiptLine, Round, Summary
+from lienthong.client.tables import SCHEMA, SETTINGS, SUMMARY, UNFINISHED
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
 
 __all__ = ["Store"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-    number INTEGER PRIMARY KEY,
-    id BLOB NOT NULL UNIQUE,
-    content_key BLOB UNIQUE,
-    kind TEXT NOT NULL,
-    lane INTEGER NOT NULL,
-    statement BLOB,
-    contents BLOB,
-    handed_over_at INTEGER NOT NULL,
-    routes TEXT NOT NULL,
-    state INTEGER NOT NULL DEFAULT 0,
-    position INTEGER,
-    reason TEXT NOT NULL DEFAULT '',
-    renewed_as BLOB
-);
-CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (number) WHERE state = 0;
-CREATE TABLE IF NOT EXISTS answer (
-    number INTEGER NOT NULL, -- of the document in the outbox: in order, so that what is new lies together in the file
-    agency TEXT NOT NULL,
-    status TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    PRIMARY KEY (number, agency, status)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS inbox (
-    lane INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    id BLOB NOT NULL,
-    sender TEXT NOT NULL,
-    thread BLOB NOT NULL,
-    priority INTEGER NOT NULL,
-    subject TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    judged_at INTEGER NOT NULL,
-    handed INTEGER NOT NULL,
-    status TEXT,
-    value BLOB,
-    PRIMARY KEY (lane, sequence)
-);
-CREATE INDEX IF NOT EXISTS inbox_id ON inbox (id);
-CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (lane, sequence) WHERE status IS NULL;
-CREATE TABLE IF NOT EXISTS cursor (
-    lane INTEGER PRIMARY KEY,
-    sequence INTEGER NOT NULL,
-    next_offset INTEGER NOT NULL
-);
-"""
-_UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"
-"""Documents of the outbox whose counts may still change; for this process and in memory alone."""
-_SUMMARY = """
-WITH open (number) AS (
-    SELECT number FROM outbox WHERE number > :seen AND kind = 'document'
-    UNION ALL SELECT number FROM unfinished
-)
-SELECT number, state, LENGTH(routes) - LENGTH(REPLACE(routes, ',', '')) - 1 = (
-    SELECT COUNT(DISTINCT agency) FROM answer
-    WHERE answer.number = outbox.number AND status <> '01' AND INSTR(routes, ',' || agency || ',')
-)
-FROM open CROSS JOIN outbox USING (number)
-"""
-_SETTINGS = (
-    "journal_mode = WAL",
-    "synchronous = FULL",
-    "temp_store = MEMORY",
-    "cache_size = -16384",  # KiB: the indexes on ids are hit all over, and what does not fit is read from the file
-    "wal_autocheckpoint = 8000",  # pages: one that changes often is copied into the file once and not each time
-)
 _ROWS_AT_ONCE = (64, 8, 1)
 _PENDING, _ACCEPTED, _REJECTED, _RENEWED = range(4)
 _STATES = {_PENDING: State.HANDED_OVER, _ACCEPTED: State.ACCEPTED, _REJECTED: State.REJECTED, _RENEWED: State.RENEWED}
@@ -103,10 +36,10 @@ class Store:
             self._sql = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
             )
-            for setting in _SETTINGS:
+            for setting in SETTINGS:
                 self._sql.execute(f"PRAGMA {setting}")
-            self._sql.executescript(_SCHEMA)
-            self._sql.execute(_UNFINISHED)
+            self._sql.executescript(SCHEMA)
+            self._sql.execute(UNFINISHED)
             # A table of another form is left as it is above: better refused now than in the middle of a round.
             self._sql.execute("SELECT number, agency, status, reason, created FROM answer LIMIT 0")
         except sqlite3.Error as error:
@@ -221,6 +154,9 @@ class Store:
                     )
                 if order is Order.REPEAT:
                     return False
+            if any(cursors.get(lane, (0, 0))[0] > last for lane, (last, _) in round_.cursors.items()):
+                # We read nothing but repeats of that lane, and another process has gone on: not back to where we stand.
+                return False
             self._for_rows(
                 "INSERT INTO inbox (lane, sequence, id, sender, thread, priority, subject, position, judged_at,"
                 " handed, value) VALUES *",
@@ -244,11 +180,9 @@ class Store:
                 # Of several lines about one envelope the first counts; one statement must not choose.
                 [self._verdict(line) for line in {line.id: line for line in reversed(round_.receipts)}.values()],
             )
-            # Nothing in a round of repeats alone tells that another process has gone further.
             sql.executemany(
-                "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?) ON CONFLICT (lane) DO UPDATE"
-                " SET sequence = excluded.sequence, next_offset = excluded.next_offset"
-                " WHERE excluded.sequence >= sequence AND excluded.next_offset > next_offset",
+                "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
+                " ON CONFLICT (lane) DO UPDATE SET sequence = excluded.sequence, next_offset = excluded.next_offset",
                 [(lane, sequence, offset) for lane, (sequence, offset) in round_.cursors.items()],
             )
             return True
@@ -264,16 +198,15 @@ class Store:
         rows = self._sql.execute("SELECT lane, sequence, next_offset FROM cursor")
         return {lane: (sequence, offset) for lane, sequence, offset in rows}
 
-    def waiting(self, limit: int, after: dict[int, int]) -> list[Arrival]:
+    def waiting(self, limit: int, after: dict[int, int], lanes: Sequence[int] | None = None) -> list[Arrival]:
         """Documents that wait to be settled, lane by lane in sequence, those after a number by lane only.
 
-        They are marked as handed over to the caller.
+        They are marked as handed over to the caller. At most `limit` of each lane; of these lanes, or all.
         """
         found: list[Arrival] = []
         with self._sql as sql:
             sql.execute("BEGIN IMMEDIATE")
-            lanes = [row[0] for row in sql.execute("SELECT lane FROM cursor ORDER BY lane")]
-            for lane in lanes:
+            for lane in sorted(self.cursors() if lanes is None else lanes):
                 rows = sql.execute(
                     "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
                     " FROM inbox WHERE status IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
@@ -344,7 +277,7 @@ class Store:
         with self._sql as sql:
             sql.execute("BEGIN")
             newest = self.newest()
-            for number, state, is_acknowledged in sql.execute(_SUMMARY, {"seen": self._summed_until}):
+            for number, state, is_acknowledged in sql.execute(SUMMARY, {"seen": self._summed_until}):
                 goes_on = state in (_PENDING, _ACCEPTED)
                 is_finished = not goes_on or (state == _ACCEPTED and is_acknowledged)
                 counts = finished if is_finished else others

@@ -1,6 +1,6 @@
 """Numbering of inboxes, pure: which records an entry becomes, given what each inbox already holds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lienthong.kernel.bus import Appended, Row
@@ -8,7 +8,7 @@ from lienthong.kernel.ledger import Delivery, Record, is_genesis, read_delivery,
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.ledger_follower import Taken
 
-__all__ = ["Inbox", "Inboxes", "inbox_state"]
+__all__ = ["Inbox", "Inboxes"]
 
 
 @dataclass(slots=True)
@@ -19,20 +19,16 @@ class Inbox:
     position: int = -1
     end: int = 0
 
+    def see(self, record: Record) -> None:
+        """Take a record of the log; of all that were taken the highest number is the one that counts.
 
-def inbox_state(end: int, records: Iterable[Record]) -> Inbox:
-    """State of an inbox partition from its last records.
-
-    A dispatcher that was paused and woke beside its successor may have written old numbers after
-    newer ones; the highest number is the one that counts.
-    """
-    state = Inbox(end=end)
-    for record in records:
+        Raises:
+            InvariantError: it is no delivery: somebody else wrote to the inbox.
+        """
         if not is_genesis(record):
             delivery = read_delivery(record)
-            if delivery.sequence > state.sequence:
-                state.sequence, state.position = delivery.sequence, delivery.position
-    return state
+            if delivery.sequence > self.sequence:
+                self.sequence, self.position = delivery.sequence, delivery.position
 
 
 class Inboxes:
@@ -73,17 +69,17 @@ class Inboxes:
 
     def written(
         self, rows: Mapping[Partition, Sequence[Row]], appended: Mapping[Partition, Appended]
-    ) -> list[Partition]:
+    ) -> dict[Partition, int]:
         """Note what was appended.
 
         Returns:
-            Partitions into which somebody else has written as well, whose state must be read again.
+            Partitions into which somebody else has written as well, and from which offset on they must be read.
         """
-        disturbed = []
+        disturbed = {}
         for partition, offsets in appended.items():
             state = self._states[partition]
             if offsets.first != state.end or offsets.last != state.end + len(rows[partition]) - 1:
-                disturbed.append(partition)
+                disturbed[partition] = state.end
             state.end = offsets.last + 1
         return disturbed
 

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from lienthong.dispatch.acknowledged import AcceptanceTimes
-from lienthong.dispatch.inboxes import Inbox, Inboxes, inbox_state
+from lienthong.dispatch.inboxes import Inbox, Inboxes
 from lienthong.dispatch.metrics import DispatchMetrics
-from lienthong.kernel.bus import Bus, Publisher
+from lienthong.dispatch.portions import parts, portions
+from lienthong.dispatch.tails import Tail
+from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
-from lienthong.kernel.ledger import Outcome, Record
+from lienthong.kernel.ledger import Outcome
+from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
@@ -24,8 +27,6 @@ __all__ = ["serve"]
 _log = structlog.get_logger(__name__)
 _GROUP = "lt.dispatch"
 _ROUND_RECORDS = 1_000
-_TAIL_RECORDS = 5_000
-"""How far back a disturbed inbox is read: more than two dispatchers can have in flight."""
 
 
 async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
@@ -34,7 +35,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     Raises:
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
-    async with Bus.connect(context.settings.kafka(), "lt-dispatch") as bus:
+    async with context.connect(context.settings.kafka(), "lt-dispatch") as bus:
         lanes = await lane_count(bus)
         metrics = DispatchMetrics.register(context.registry)
         async with asyncio.TaskGroup() as tasks:
@@ -68,6 +69,8 @@ class _Part:
             lanes=self._lanes,
             clock=self._context.clock,
             rest_ms=0 if express else self._context.settings.ordinary_wait_ms,
+            with_positions=False,
+            with_routes=True,
         )
         async with follower, self._bus.publisher() as publisher:
             self._context.health.ready(self.name)
@@ -75,12 +78,12 @@ class _Part:
             while not stopping.is_set():
                 taken = await follower.take(0.25, _ROUND_RECORDS)
                 if taken:
-                    await self._deliver(taken, publisher)
+                    await self._deliver(taken, follower, publisher)
                 await follower.commit()
                 self._tell(follower)
             await follower.commit(at_once=True)
 
-    async def _deliver(self, taken: Sequence[Taken], publisher: Publisher) -> None:
+    async def _deliver(self, taken: Sequence[Taken], follower: LedgerFollower, publisher: Publisher) -> None:
         counting = []
         for one in taken:
             if one.counts is not Count.COUNTS:
@@ -88,7 +91,7 @@ class _Part:
             elif one.entry.outcome is Outcome.ACCEPTED:
                 counting.append(one)
         unknown = {
-            partition
+            partition: follower.last_routed(one.lane, agency)
             for one in counting
             for agency in one.entry.routes
             if (partition := Partition(inbox(agency), one.lane)) not in self._inboxes
@@ -96,52 +99,60 @@ class _Part:
         if unknown:
             await publisher.know({partition.topic for partition in unknown})
             self._inboxes.set(await self._read_states(unknown))
-        rows = self._inboxes.number(counting)
-        if rows:
-            appended = await publisher.append(rows)
-            for partition in self._inboxes.written(rows, appended):
-                await self._resynchronise(partition)
+        for part in parts(counting):
+            rows: dict[Partition, list[Row]] = {}
+            async for some in in_pieces(part, LIGHT_PIECE):
+                for partition, more in self._inboxes.number(some).items():
+                    rows.setdefault(partition, []).extend(more)
+            for portion in portions(rows):
+                await self._append(portion, publisher)
         now = self._context.clock()
         metrics = self._metrics
         delivered = {lane: metrics.delivery_seconds.labels(lane) for lane in self._lanes}
         acknowledged = {lane: metrics.acknowledgement_seconds.labels(lane) for lane in self._lanes}
-        for one in counting:
-            delivered[one.lane].observe(max(0, now - one.entry.appended_at) / 1000)
-            for seconds in self._times.take(one.entry, one.record.value):
-                acknowledged[one.lane].observe(seconds)
+        async for some in in_pieces(counting, LIGHT_PIECE):
+            for one in some:
+                delivered[one.lane].observe(max(0, now - one.entry.appended_at) / 1000)
+                for seconds in self._times.take(one.entry, one.record.value):
+                    acknowledged[one.lane].observe(seconds)
+
+    async def _append(self, rows: Mapping[Partition, Sequence[Row]], publisher: Publisher) -> None:
+        appended = await publisher.append(rows)
+        if disturbed := self._inboxes.written(rows, appended):
+            await self._resynchronise(disturbed)
+        metrics = self._metrics
         for partition, some in rows.items():
             agency = partition.topic.removeprefix(inbox(""))
             for kind, count in Counter(row.headers[-1][1] for row in some).items():
-                self._metrics.dispatched.labels(agency, kind.decode()).inc(count)
-            self._metrics.dispatched_bytes.labels(agency).inc(sum(len(row.value or b"") for row in some))
+                metrics.dispatched.labels(agency, kind.decode()).inc(count)
+            metrics.dispatched_bytes.labels(agency).inc(sum(len(row.value or b"") for row in some))
 
-    async def _read_states(self, partitions: Iterable[Partition]) -> dict[Partition, Inbox]:
-        """Where each inbox partition stands, from its last record; from many where numbers were repeated."""
-        wanted = list(partitions)
+    async def _read_states(self, delivered: Mapping[Partition, int | None]) -> dict[Partition, Inbox]:
+        """Where each inbox partition stands, given the last entry that is known to be in it."""
         async with self._bus.reader() as reader:
-            ends = await reader.ends(wanted)
-            begins = await reader.begins(wanted)
-        states = await self._read_tails(wanted, begins, ends, 1)
-        # In an inbox without repeats the number is the offset; otherwise look further back.
-        disturbed = [one for one in wanted if ends[one] > 1 and states[one].sequence != ends[one] - 1]
-        states.update(await self._read_tails(disturbed, begins, ends, _TAIL_RECORDS))
-        return states
+            begins = await reader.begins(delivered)
+            ends = await reader.ends(delivered)
+        tails = {one: Tail(begins[one], ends[one], position) for one, position in delivered.items()}
+        while ranges := {one: tail.further() for one, tail in tails.items() if not tail.proven}:
+            async for records in self._bus.scan(ranges):
+                for record in records:
+                    tails[Partition(record.topic, record.partition)].take(record)
+            for one in ranges:
+                tails[one].read()
+        return {one: tail.state for one, tail in tails.items()}
 
-    async def _read_tails(
-        self, partitions: list[Partition], begins: dict[Partition, int], ends: dict[Partition, int], depth: int
-    ) -> dict[Partition, Inbox]:
-        tails: dict[Partition, list[Record]] = {partition: [] for partition in partitions}
-        ranges = {one: (max(begins[one], ends[one] - depth), ends[one]) for one in partitions}
-        async for records in self._bus.scan(ranges):
+    async def _resynchronise(self, disturbed: Mapping[Partition, int]) -> None:
+        """Read what was written since we knew where these partitions ended, by us and by somebody else."""
+        async with self._bus.reader() as reader:
+            ends = await reader.ends(disturbed)
+        states = {one: Inbox(end=ends[one]) for one in disturbed}
+        async for records in self._bus.scan({one: (since, ends[one]) for one, since in disturbed.items()}):
             for record in records:
-                tails[Partition(record.topic, record.partition)].append(record)
-        return {one: inbox_state(ends[one], records) for one, records in tails.items()}
-
-    async def _resynchronise(self, partition: Partition) -> None:
-        self._metrics.resynchronised.inc()
-        state = (await self._read_states([partition]))[partition]
-        ahead = self._inboxes.ahead_of(partition, state)
-        _log.warning("another_dispatcher", part=self.name, topic=partition.topic, lane=partition.number, ahead=ahead)
+                states[Partition(record.topic, record.partition)].see(record)
+        for one, state in states.items():
+            self._metrics.resynchronised.inc()
+            ahead = self._inboxes.ahead_of(one, state)
+            _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=ahead)
 
     def _tell(self, follower: LedgerFollower) -> None:
         self._context.health.alive(self.name)

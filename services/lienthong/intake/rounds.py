@@ -41,6 +41,17 @@ class Round:
     received_bytes: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
 
+    def add(self, later: "Round") -> None:
+        """Take in what comes after it; then they are appended and counted together."""
+        for rows, more in ((self.ledger, later.ledger), (self.quarantine, later.quarantine)):
+            for partition, some in more.items():
+                rows.setdefault(partition, []).extend(some)
+        self.positions.update(later.positions)
+        self.accepted.update(later.accepted)
+        self.rejected.update(later.rejected)
+        self.received_bytes.update(later.received_bytes)
+        self.rejections.extend(later.rejections)
+
 
 def judge_round(
     records: Mapping[Partition, Sequence[Record]],

@@ -1,6 +1,7 @@
 """The shell around intake: reads rounds, appends them, commits; express on connections of its own."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -11,6 +12,8 @@ from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.ledger import Record
+from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.metrics import KafkaMetrics
@@ -35,7 +38,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     Raises:
         InvariantError: an out topic was truncated or made again while it was read.
     """
-    async with Bus.connect(context.settings.kafka(), "lt-intake") as bus:
+    async with context.connect(context.settings.kafka(), "lt-intake") as bus:
         follower = DirectoryReader(bus, context.trust)
         directory = await follower.load()
         lanes = await lane_count(bus)
@@ -98,14 +101,7 @@ class _Part:
             while not stopping.is_set():
                 records = await reader.take(0.25, _ROUND_RECORDS)
                 if records:
-                    done = judge_round(
-                        records,
-                        positions=self._positions,
-                        generations=self._generations,
-                        judge=self._judge,
-                        at=self._context.clock(),
-                    )
-                    await self._append(done, ledger, quarantine)
+                    await self._append(await self._judged(records), ledger, quarantine)
                 now = loop.time()
                 if now - committed_at >= _COMMIT_SECONDS:
                     await self._commit(reader)
@@ -116,6 +112,23 @@ class _Part:
                 if self._judge.directory.connected_count != len(self._connected):
                     await self._follow_directory(reader)
             await self._commit(reader)
+
+    async def _judged(self, records: Mapping[Partition, Sequence[Record]]) -> Round:
+        """One round, judged in pieces: an express record that comes meanwhile waits for a piece, not for the round."""
+        done = Round()
+        positions = dict(self._positions)
+        async for some in rounds_in_pieces(records):
+            done.add(
+                judge_round(
+                    some,
+                    positions=positions,
+                    generations=self._generations,
+                    judge=self._judge,
+                    at=self._context.clock(),
+                )
+            )
+            positions.update(done.positions)
+        return done
 
     async def _append(self, done: Round, ledger: Publisher, quarantine: Publisher) -> None:
         if done.quarantine:
@@ -172,9 +185,10 @@ class _Part:
         partitions = [Partition(topic, lane) for topic in new for lane in self._lanes]
         if partitions:
             await reader.assign({**self._positions, **dict.fromkeys(partitions, 0)})
+            # The end last: another intake may read on and commit in between, and that is no truncation.
+            committed = await reader.committed(partitions)
             begins = await reader.begins(partitions)
             ends = await reader.ends(partitions)
-            committed = await reader.committed(partitions)
             for one in partitions:
                 start = committed.get(one, begins[one])
                 if start > ends[one] or start < begins[one]:

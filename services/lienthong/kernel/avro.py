@@ -13,107 +13,36 @@ fixed, string, bytes, int, long, boolean, and unions of null with one type or of
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-__all__ = ["MalformedError", "Reader", "Writer", "compile_reader", "compile_writer"]
+from lienthong.kernel.avro_values import (
+    INT_RANGE,
+    MalformedError,
+    read_length,
+    read_long,
+    write_fixed,
+    write_int,
+    write_number,
+)
+
+__all__ = ["Reader", "Writer", "compile_reader", "compile_writer"]
 
 Reader: TypeAlias = Callable[[bytes], Any]
 Writer: TypeAlias = Callable[[Any], bytes]
 
 _NEVER: Final = b"\xff" * 11
 """No value begins so: a number and a length longer than any."""
-_INT = (-(2**31), 2**31 - 1)
-_LONG = (-(2**63), 2**63 - 1)
-
-
-class MalformedError(ValueError):
-    """The bytes are not the one encoding of a value."""
-
-
-def _read_long(data: bytes, at: int) -> tuple[int, int]:
-    """A zigzag number of up to 64 bits without padding, and the place after it."""
-    # Nearly every number of six bytes is a time, and envelopes of one batch were signed at the same.
-    six = data[at : at + 6]
-    if len(six) == 6 and six[2] > 0x7F and six[3] > 0x7F and six[4] > 0x7F and 0 < six[5] <= 0x7F:  # noqa: PLR2004
-        number = _read_six(six)
-        if number is not None:
-            return number, at + 6
-    return _read_any_long(data, at)
-
-
-@lru_cache(maxsize=1_024)
-def _read_six(six: bytes) -> int | None:
-    """The number that six bytes encode, all of them; None if they begin with a shorter one."""
-    number, end = _read_any_long(six, 0)
-    return number if end == 6 else None  # noqa: PLR2004
-
-
-def _read_any_long(data: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the last byte of a number
-            break
-        shift += 7
-        if shift > 63:  # noqa: PLR2004 - ten bytes hold 64 bits
-            raise MalformedError("a number is longer than 64 bits")
-    if (byte == 0 and shift) or number >> 64:
-        raise MalformedError("a number is padded or too large")
-    return (number >> 1) ^ -(number & 1), at
-
-
-def _read_length(data: bytes, at: int) -> tuple[int, int]:
-    """A length or count that what is left of the bytes can hold, and the place after it."""
-    number, at = _read_long(data, at)
-    if not 0 <= number <= len(data) - at:
-        raise MalformedError("a length is negative or larger than the data")
-    return number, at
-
-
-@lru_cache(maxsize=1_024)
-def _number_bytes(number: int) -> bytes:
-    if not _LONG[0] <= number <= _LONG[1]:
-        raise ValueError(f"{number} does not fit into 64 bits")
-    number = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while number > 0x7F:  # noqa: PLR2004
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-_SMALL: Final = tuple(_number_bytes(number) for number in range(4_096))
-
-
-def _write_number(number: int) -> bytes:
-    return _SMALL[number] if 0 <= number < 4_096 else _number_bytes(number)  # noqa: PLR2004
-
-
-def _write_int(number: int) -> bytes:
-    if not _INT[0] <= number <= _INT[1]:
-        raise ValueError(f"{number} does not fit into 32 bits")
-    return _write_number(number)
-
-
-def _write_fixed(value: bytes, size: int, name: str) -> bytes:
-    if len(value) != size:
-        raise ValueError(f"{name}: {len(value)} bytes, not {size}")
-    return value
 
 
 _NAMES: Final = {
     "MalformedError": MalformedError,
     "new_tuple": tuple.__new__,
-    "read_length": _read_length,
-    "read_long": _read_long,
-    "write_fixed": _write_fixed,
-    "write_int": _write_int,
-    "write_number": _write_number,
+    "read_length": read_length,
+    "read_long": read_long,
+    "write_fixed": write_fixed,
+    "write_int": write_int,
+    "write_number": write_number,
 }
 
 
@@ -209,7 +138,7 @@ class _Source:
             self.line(depth + 1, f"{name} = ''" if kind == "string" else f"{name} = b''")
             self.line(depth + 1, "at += 1")
             self.line(depth, "else:")
-            self._read_length(depth + 1)
+            self.read_length(depth + 1)
             self.line(depth + 1, "end = at + n")
             self.line(depth + 1, f"{name} = data[at:end]" + (".decode()" if kind == "string" else ""))
             self.line(depth + 1, "at = end")
@@ -285,10 +214,10 @@ class _Source:
         self.line(depth, "else:")
         self.line(depth + 1, f"{name}, at = read_long(data, at)")
         if is_int:
-            self.line(depth + 1, f"if not {_INT[0]} <= {name} <= {_INT[1]}:")
+            self.line(depth + 1, f"if not {INT_RANGE[0]} <= {name} <= {INT_RANGE[1]}:")
             self.line(depth + 2, "raise MalformedError('a number does not fit into 32 bits')")
 
-    def _read_length(self, depth: int) -> None:
+    def read_length(self, depth: int) -> None:
         # One even byte, or two: nearly every length. Whether a short one fits is seen at the end.
         self.line(depth, "b = data[at]")
         self.line(depth, "if b < 128 and not b & 1:")
@@ -302,7 +231,7 @@ class _Source:
 
     def _read_array(self, items: Any, name: str, depth: int) -> None:
         items = self._resolved(items)
-        self._read_length(depth)
+        self.read_length(depth)
         if isinstance(items, dict) and items["type"] == "fixed":
             size = items["size"]
             self.line(depth, f"end = at + n * {size}")

@@ -15,11 +15,12 @@ from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
 __all__ = ["Count", "LedgerFold", "Order", "compare", "ids_horizon_ms"]
 
 _MARGIN_MS = 3_600_000
+_HORIZON_MS = ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS + _MARGIN_MS
 
 
 def ids_horizon_ms() -> int:
     """How far back, in milliseconds of ledger time, a fold must have read to know every id that counts."""
-    return ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS + _MARGIN_MS
+    return _HORIZON_MS
 
 
 class Order(Enum):
@@ -56,13 +57,15 @@ class LedgerFold:
     Args:
         complete: the fold starts at the lane's first entry, so that every source must start at 0;
             otherwise a source's first entry met is taken as it is.
+        positions: remember positions of ids as well, for `position_of`: a sixth of the memory.
     """
 
-    def __init__(self, *, complete: bool) -> None:
+    def __init__(self, *, complete: bool, positions: bool = True) -> None:
         self._complete = complete
+        self._positions = positions
         self._last: dict[tuple[str, str], int] = {}
-        self._young: dict[bytes, int] = {}
-        self._old: dict[bytes, int] = {}
+        self._young: dict[bytes, int | None] = {}
+        self._old: dict[bytes, int | None] = {}
         self._young_since = 0
 
     def take(self, entry: Entry) -> Count:
@@ -72,30 +75,78 @@ class LedgerFold:
             InvariantError: a source offset is missing; the text names the source and the offsets.
         """
         agency, offset, generation = entry.source
+        accepted = entry.id if entry.outcome is Outcome.ACCEPTED else None
+        return self.count(agency, generation, offset, accepted, entry.position, entry.appended_at)
+
+    def count(
+        self, agency: str, generation: str, offset: int, accepted: bytes | None, position: int, appended_at: int
+    ) -> Count:
+        """Take the next entry of the lane, given what matters of it.
+
+        Args:
+            agency: owner of its source.
+            generation: of the source.
+            offset: in the source.
+            accepted: its envelope id, if it was accepted.
+            position: its offset in the ledger.
+            appended_at: when it was appended, milliseconds since 1970 UTC.
+
+        Raises:
+            InvariantError: a source offset is missing; the text names the source and the offsets.
+        """
         source = (agency, generation)
         last = self._last.get(source)
         if last is None:
             last = -1 if self._complete else offset - 1
-        order = compare(last, offset)
-        if order is Order.REPEAT:
-            return Count.REPEAT
-        if order is Order.GAP:
+        if offset != last + 1:
+            if compare(last, offset) is Order.REPEAT:
+                return Count.REPEAT
             raise InvariantError(
-                f"ledger position {entry.position}: source {agency} goes from offset {last} to {offset};"
+                f"ledger position {position}: source {agency} goes from offset {last} to {offset};"
                 f" {offset - last - 1} records are missing"
             )
         self._last[source] = offset
-        if entry.outcome is not Outcome.ACCEPTED or entry.id is None:
+        if accepted is None:
             return Count.COUNTS
-        if entry.id in self._young or entry.id in self._old:
+        if accepted in self._young or accepted in self._old:
             return Count.DUPLICATE
-        if entry.appended_at - self._young_since > ids_horizon_ms():
-            self._old, self._young, self._young_since = self._young, {}, entry.appended_at
-        self._young[entry.id] = entry.position
+        self._remember(accepted, position, appended_at)
         return Count.COUNTS
 
+    def take_plain(
+        self, source: tuple[str, str], offset: int, envelope_id: bytes, position: int, appended_at: int
+    ) -> bool:
+        """Take an accepted entry if it is the next one of a source met before, and the first one of its id.
+
+        Args:
+            source: agency and generation.
+            offset: in the source's out topic.
+            envelope_id: its id.
+            position: its ledger offset.
+            appended_at: when Kafka appended it, milliseconds since 1970 UTC.
+
+        Returns:
+            Whether it is; if not, nothing was done, and `take` says what the entry is.
+        """
+        last = self._last.get(source)
+        if (
+            last is None
+            or compare(last, offset) is not Order.NEXT
+            or envelope_id in self._young
+            or envelope_id in self._old
+        ):
+            return False
+        self._last[source] = offset
+        self._remember(envelope_id, position, appended_at)
+        return True
+
+    def _remember(self, envelope_id: bytes, position: int, appended_at: int) -> None:
+        if appended_at - self._young_since > _HORIZON_MS:
+            self._old, self._young, self._young_since = self._young, {}, appended_at
+        self._young[envelope_id] = position if self._positions else None
+
     def position_of(self, envelope_id: bytes) -> int | None:
-        """Ledger position of the entry of an id that counts, while the id is remembered."""
+        """Ledger position of the entry of an id that counts, while the id is remembered; needs `positions`."""
         position = self._young.get(envelope_id)
         return self._old.get(envelope_id) if position is None else position
 

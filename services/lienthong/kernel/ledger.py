@@ -1,7 +1,7 @@
 """What the backbone adds to a record travels in headers; the value stays as the sender made it.
 
 Text headers are ASCII, numbers decimal. A partition's first record may be its *genesis*: no value,
-the header `genesis`; provisioning writes it once so that no document pays for a partition's first use.
+the header `genesis`; provisioning writes it so that no document pays for a partition's first use.
 
     ledger       verdict  accepted | rejected | opened
                  source   <agency>/<offset>/<generation>  in the out topic, same partition
@@ -23,10 +23,11 @@ from typing import NamedTuple, Protocol, TypeAlias
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Verdict
 from lienthong.kernel.merkle import HASH_BYTES
+from lienthong.kernel.topics import is_outbox
 
 __all__ = [
     "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "is_genesis",
-    "read_delivery", "read_entry", "write_delivery", "write_entry", "write_opened",
+    "read_delivery", "read_entry", "read_in_brief", "write_delivery", "write_entry", "write_opened",
 ]  # fmt: skip
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
@@ -115,8 +116,17 @@ class Delivery(NamedTuple):
 
 
 def is_genesis(record: Record) -> bool:
-    """Whether a record is a partition's genesis: it carries nothing and nobody needs it."""
-    return record.offset == 0 and record.value is None and tuple(record.headers) == GENESIS_HEADERS
+    """Whether a record is a genesis: it carries nothing and nobody needs it.
+
+    As a rule it is its partition's first record. Provisioning that was repeated because nobody knew
+    whether it had written, or that two operators did at once, leaves another one further on. In an out
+    topic, where its owner writes, only the first record can be one.
+    """
+    return (
+        record.value is None
+        and tuple(record.headers) == GENESIS_HEADERS
+        and (record.offset == 0 or not is_outbox(record.topic))
+    )
 
 
 def _source(source: Source) -> bytes:
@@ -179,9 +189,39 @@ def read_entry(record: Record) -> Entry:
             headers.get("digest", b""),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvariantError(
-            f"{record.topic} lane {record.partition} offset {record.offset} is not a ledger entry: {error!r}"
-        ) from error
+        raise _no_entry(record, error) from error
+
+
+def read_in_brief(record: Record) -> tuple[str, str, int, bytes | None, bytes]:
+    """Read of a ledger record what a fold that is built again needs: a third of the work of `read_entry`.
+
+    For entries that were taken before: then the rest was read as well, and was found right.
+
+    Returns:
+        The source's agency, generation and offset; then, of an accepted entry, its id and its routes as they stand
+        in the header, otherwise None and nothing.
+
+    Raises:
+        InvariantError: these headers are not what intake writes: somebody else wrote to the ledger.
+    """
+    headers = dict(record.headers)
+    try:
+        agency, offset, generation = headers["source"].decode().split("/")
+        if headers["verdict"] != b"accepted":
+            _OUTCOMES[headers["verdict"]]  # an unknown one is an alarm
+            return agency, generation, int(offset), None, b""
+        identity, routes = headers["id"], headers["routes"]
+        if len(identity) != HASH_BYTES:
+            raise ValueError(f"id has not {HASH_BYTES} bytes")
+        return agency, generation, int(offset), identity, routes
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _no_entry(record, error) from error
+
+
+def _no_entry(record: Record, error: Exception) -> InvariantError:
+    return InvariantError(
+        f"{record.topic} lane {record.partition} offset {record.offset} is not a ledger entry: {error!r}"
+    )
 
 
 def write_delivery(delivery: Delivery) -> Headers:

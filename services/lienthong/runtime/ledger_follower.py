@@ -9,8 +9,10 @@ from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count, LedgerFold, ids_horizon_ms
-from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry
+from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry, read_in_brief
+from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.topics import LEDGER, Partition
+from lienthong.runtime.last_routed import LastRouted
 
 __all__ = ["LedgerFollower", "Taken"]
 
@@ -18,6 +20,7 @@ _COMMIT_SECONDS = 0.25
 _LOOK_SECONDS = 3.0
 _PULSE_SECONDS = 3.0
 """How often an idle follower stores a position again: reading goes on where nothing can be written, and looks well."""
+_PIECE_RECORDS = 100
 
 
 class Taken(NamedTuple):
@@ -34,17 +37,38 @@ class LedgerFollower:
 
     It goes on where its group committed. Before that it reads back as far as an id can still be
     accepted, so that the fold knows every id that counts; nothing else is kept between runs.
+
+    Args:
+        bus: where the ledger is.
+        group: under which name positions are committed.
+        lanes: those to be read.
+        clock: tells the time.
+        rest_ms: how long it lets entries gather between two rounds.
+        always_rest: do so while few come as well.
+        with_positions: remember where the entry of each id is.
+        with_routes: remember the last entry for each agency before the committed position.
     """
 
     def __init__(
-        self, bus: Bus, *, group: str, lanes: Sequence[int], clock: Clock, rest_ms: int, always_rest: bool = False
+        self,
+        bus: Bus,
+        *,
+        group: str,
+        lanes: Sequence[int],
+        clock: Clock,
+        rest_ms: int,
+        always_rest: bool = False,
+        with_positions: bool = True,
+        with_routes: bool = False,
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._lanes = list(lanes)
         self._partitions = [Partition(LEDGER, lane) for lane in lanes]
         self._reader: Reader = bus.reader(group=group, rest_ms=rest_ms, always_rest=always_rest)
+        self._with_positions = with_positions
         self._folds: dict[int, LedgerFold] = {}
+        self._routed: dict[int, LastRouted] | None = {lane: LastRouted() for lane in lanes} if with_routes else None
         self.positions: dict[Partition, int] = {}
         """Next ledger offset of each lane."""
         self._committed: dict[Partition, int] = {}
@@ -69,9 +93,10 @@ class LedgerFollower:
     async def _rebuild(self) -> None:
         reader = self._reader
         await reader.assign(dict.fromkeys(self._partitions, 0))
+        # The end last: another process of the service may append and commit in between, and that is no truncation.
+        committed = await reader.committed(self._partitions)
         begins = await reader.begins(self._partitions)
         ends = await reader.ends(self._partitions)
-        committed = await reader.committed(self._partitions)
         starts = {one: committed.get(one, begins[one]) for one in self._partitions}
         for partition, position in starts.items():
             if not begins[partition] <= position <= ends[partition]:
@@ -86,14 +111,30 @@ class LedgerFollower:
         for partition, position in starts.items():
             first = recent[partition]
             since = begins[partition] if first is None else max(first, begins[partition])
-            self._folds[partition.number] = LedgerFold(complete=since == 0 or position == 0)
+            self._folds[partition.number] = LedgerFold(
+                complete=since == 0 or position == 0, positions=self._with_positions
+            )
             self.positions[partition] = position
             ranges[partition] = (min(since, position), position)
         async for records in self._bus.scan(ranges):
-            for record in records:
-                if not is_genesis(record):
-                    self._folds[record.partition].take(read_entry(record))
+            for first in range(0, len(records), _PIECE_RECORDS):
+                await asyncio.sleep(0)  # so that the next fetch is on its way meanwhile, and probes are answered
+                self._take_again(records[first : first + _PIECE_RECORDS])
         await reader.assign(self.positions)
+
+    def _take_again(self, records: Sequence[Record]) -> None:
+        """Take records of a lane, one at least, that this group took before it committed; there may be millions."""
+        lane = records[0].partition
+        count = self._folds[lane].count
+        routed = self._routed[lane] if self._routed is not None else None
+        for record in records:
+            if is_genesis(record):
+                continue
+            agency, generation, offset, accepted, routes = read_in_brief(record)
+            position = record.offset
+            counts = count(agency, generation, offset, accepted, position, record.timestamp)
+            if routed is not None and routes and counts is Count.COUNTS:
+                routed.take(routes, position)
 
     async def _moments(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
         """When the last entry before each position was appended; now, where there is none.
@@ -115,19 +156,27 @@ class LedgerFollower:
         """
         taken: list[Taken] = []
         await self._look_at_ends()
-        for partition, records in (await self._reader.take(timeout_seconds, max_records)).items():
-            lane = partition.number
-            fold = self._folds[lane]
-            for record in records:
-                if not is_genesis(record):
-                    entry = read_entry(record)
-                    taken.append(Taken(lane, record, entry, fold.take(entry)))
-            self.positions[partition] = records[-1].offset + 1
+        async for some in rounds_in_pieces(await self._reader.take(timeout_seconds, max_records)):
+            for partition, records in some.items():
+                lane = partition.number
+                fold = self._folds[lane]
+                for record in records:
+                    if not is_genesis(record):
+                        entry = read_entry(record)
+                        taken.append(Taken(lane, record, entry, fold.take(entry)))
+                self.positions[partition] = records[-1].offset + 1
         return taken
 
     def position_of(self, lane: int, envelope_id: bytes) -> int | None:
-        """Ledger position of the entry of an id that counts."""
+        """Ledger position of the entry of an id that counts. Needs `with_positions`."""
         return self._folds[lane].position_of(envelope_id)
+
+    def last_routed(self, lane: int, agency: str) -> int | None:
+        """Ledger position of the last entry routed to an agency, of those before the committed position.
+
+        Only of entries that count; None if there is none as far as was read back. Needs `with_routes`.
+        """
+        return self._routed[lane].of(agency) if self._routed is not None else None
 
     async def _look_at_ends(self) -> None:
         """Ask where the lanes end, now and then: a consumer that waits does not notice that Kafka is gone."""

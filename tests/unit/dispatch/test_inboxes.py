@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lienthong.dispatch.inboxes import Inbox, Inboxes, inbox_state
+from lienthong.dispatch.inboxes import Inbox, Inboxes
+from lienthong.dispatch.tails import Tail
 from lienthong.kernel.bus import Appended, Row
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count, Order, compare
@@ -113,27 +114,29 @@ def test_lanes_are_numbered_apart() -> None:
 
 
 def test_offsets_tell_when_somebody_else_has_written() -> None:
-    """Before our rows or between them: the inbox is read again; otherwise we go on."""
+    """Before our rows or between them: the inbox is read from where we knew it; otherwise we go on."""
     made = inboxes(one=Inbox(end=1), two=Inbox(end=1))
     first = made.number([taken(4, "H26", "H37"), taken(5, "H26", "H37")])
-    assert [] == made.written(first, {ONE: Appended(1, 2), TWO: Appended(1, 2)})
+    assert {} == made.written(first, {ONE: Appended(1, 2), TWO: Appended(1, 2)})
     second = made.number([taken(6, "H26", "H37"), taken(7, "H26", "H37")])
-    assert [ONE, TWO] == made.written(second, {ONE: Appended(5, 6), TWO: Appended(3, 9)})
+    assert {ONE: 3, TWO: 3} == made.written(second, {ONE: Appended(5, 6), TWO: Appended(3, 9)})
 
 
 def test_the_state_of_an_inbox_is_its_highest_number() -> None:
     """Old numbers that a zombie wrote after newer ones do not count; neither does the genesis."""
     genesis = Rec(ONE.topic, ONE.number, 0, None, GENESIS_HEADERS)
-    assert Inbox(end=1) == inbox_state(1, [genesis])
-    assert Inbox(end=0) == inbox_state(0, [])
-    records = [genesis, delivered(1, 1, 10), delivered(2, 2, 11), delivered(3, 1, 10)]
-    assert Inbox(sequence=2, position=11, end=4) == inbox_state(4, records)
+    state = Inbox(end=4)
+    state.see(genesis)
+    assert Inbox(end=4) == state
+    for record in (delivered(1, 1, 10), delivered(2, 2, 11), delivered(3, 1, 10)):
+        state.see(record)
+    assert Inbox(sequence=2, position=11, end=4) == state
 
 
 def test_a_record_that_dispatch_did_not_write_is_an_alarm() -> None:
     """Somebody else wrote to the inbox."""
     with pytest.raises(InvariantError, match=f"{ONE.topic} lane 1 offset 3 is not a delivery"):
-        inbox_state(4, [Rec(ONE.topic, 1, 3, b"", (("sequence", b"x"),))])
+        Inbox(end=4).see(Rec(ONE.topic, 1, 3, b"", (("sequence", b"x"),)))
 
 
 def test_after_a_disturbance_the_newer_numbers_win() -> None:
@@ -144,7 +147,7 @@ def test_after_a_disturbance_the_newer_numbers_win() -> None:
     assert not made.ahead_of(ONE, Inbox(sequence=7, position=70, end=12))
     rows = made.number([taken(70, "H26"), taken(71, "H26")])
     assert [(8, 71)] == [(one.sequence, one.position) for one in deliveries(rows[ONE])]
-    assert [] == made.written(rows, {ONE: Appended(12, 12)})
+    assert {} == made.written(rows, {ONE: Appended(12, 12)})
 
 
 # -- two dispatchers at once, each of which may crash
@@ -159,6 +162,8 @@ class Dispatcher:
 
     log: list[Rec]
     ledger: Sequence[Taken]
+    horizon: int = 0
+    """Entries before it cannot be looked back to."""
     committed: int = 0
     position: int = 0
     inboxes: Inboxes = field(default_factory=Inboxes)
@@ -167,11 +172,22 @@ class Dispatcher:
         """Crash, and begin again from what was committed and from the last records."""
         self.position = self.committed
         self.inboxes = Inboxes()
-        self.inboxes.set({ONE: self._read()})
+        known = self.committed and self.horizon < self.committed
+        self.inboxes.set({ONE: self._read(self.ledger[self.committed - 1].entry.position if known else None)})
 
-    def _read(self) -> Inbox:
-        state = inbox_state(len(self.log), self.log[-1:])
-        return state if state.sequence == len(self.log) - 1 else inbox_state(len(self.log), self.log)
+    def _read(self, known: int | None) -> Inbox:
+        tail = Tail(0, len(self.log), known)
+        while not tail.proven:
+            for record in self.log[slice(*tail.further())]:
+                tail.take(record)
+            tail.read()
+        return tail.state
+
+    def _read_from(self, since: int) -> Inbox:
+        state = Inbox(end=len(self.log))
+        for record in self.log[since:]:
+            state.see(record)
+        return state
 
     def work(self, count: int, *, crash: bool) -> None:
         """Deliver the next entries; a crash comes after the append and before anything is noted."""
@@ -184,8 +200,8 @@ class Dispatcher:
         if crash:
             self.restart()
             return
-        for partition in self.inboxes.written(rows, appended):
-            self.inboxes.ahead_of(partition, self._read())
+        for partition, since in self.inboxes.written(rows, appended).items():
+            self.inboxes.ahead_of(partition, self._read_from(since))
         self.position = min(self.position + count, len(self.ledger))
 
     def commit(self) -> None:
@@ -195,6 +211,7 @@ class Dispatcher:
 
 @given(
     mine=st.lists(st.booleans(), min_size=1, max_size=30),
+    horizon=st.integers(0, 30),
     steps=st.lists(
         st.tuples(
             st.integers(0, 1), st.sampled_from(["work", "work", "crash", "commit", "restart"]), st.integers(1, 6)
@@ -203,17 +220,19 @@ class Dispatcher:
     ),
 )
 @example(  # the second one wakes and writes old numbers, then the first begins again from its commit
-    mine=[True] * 6, steps=[(0, "work", 5), (0, "commit", 1), (1, "work", 2), (0, "restart", 1), (0, "work", 1)]
+    mine=[True] * 6,
+    horizon=0,
+    steps=[(0, "work", 5), (0, "commit", 1), (1, "work", 2), (0, "restart", 1), (0, "work", 1)],
 )
 @quick
 def test_two_dispatchers_that_crash_leave_no_repeat_and_no_gap_for_readers(
-    mine: list[bool], steps: list[tuple[int, str, int]]
+    mine: list[bool], horizon: int, steps: list[tuple[int, str, int]]
 ) -> None:
     """Whatever they write over each other, a reader with the one comparison takes every entry once, in order."""
     ledger = [taken(position, "H26" if to_us else "H99") for position, to_us in enumerate(mine)]
     ledger = [one for one in ledger if one.entry.routes == ("H26",)]
     log = [Rec(ONE.topic, 1, 0, None, GENESIS_HEADERS)]
-    dispatchers = [Dispatcher(log, ledger), Dispatcher(log, ledger)]
+    dispatchers = [Dispatcher(log, ledger, horizon), Dispatcher(log, ledger, horizon)]
     for dispatcher in dispatchers:
         dispatcher.restart()
     for number, what, count in steps:

@@ -204,18 +204,22 @@ def test_lanes_stay_apart() -> None:
 def test_every_offset_becomes_one_row_however_the_rounds_are_cut(
     offsets: list[int], values: list[bytes | None], cuts: list[int]
 ) -> None:
-    """Cut anywhere, the rounds give the same sources: all offsets, in order, each once; the fold finds no gap."""
+    """Cut anywhere, the rounds give the same sources: all offsets, in order, each once; the fold finds no gap.
+
+    Added up, they are what is judged in one go.
+    """
     records = [genesis(), *(record(offset, values[offset - 1]) for offset in offsets)]
     position = 0
-    rows: list[Row] = []
+    together = Round()
     for first, end in pairwise([0, *cuts, 41]):
         some = [one for one in records if first <= one.offset < end]
         if some:
             done = judged(some, position)
-            rows += done.ledger[Partition(LEDGER, LANE)]
+            together.add(done)
             position = done.positions[OUT]
 
-    found = entries(rows)
+    assert judged(records) == together
+    found = entries(together.ledger[Partition(LEDGER, LANE)])
     assert list(range(offsets[-1] + 1)) == [entry.source.offset for entry in found]
     fold = LedgerFold(complete=True)
     assert Count.REPEAT not in [fold.take(entry) for entry in found]

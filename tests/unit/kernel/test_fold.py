@@ -205,6 +205,15 @@ def test_position_of() -> None:
     assert fold.position_of(sha256(b"y").digest()) is None
 
 
+def test_a_fold_without_positions_counts_the_same() -> None:
+    """It knows the ids, and not where they are."""
+    fold = LedgerFold(complete=True, positions=False)
+    one = entry(Said("G22", "a", 0, name="x"), position=5)
+    assert one.id is not None
+    assert [Count.COUNTS, Count.DUPLICATE] == [fold.take(one), fold.take(entry(Said("G22", "a", 1, name="x")))]
+    assert fold.position_of(one.id) is None
+
+
 def test_the_horizon_covers_the_acceptance_window() -> None:
     """Ids are remembered for at least as long as a statement can be accepted, ahead and behind."""
     assert ids_horizon_ms() >= ACCEPTANCE_WINDOW_MS + FUTURE_TOLERANCE_MS
@@ -253,3 +262,39 @@ def test_memory_of_ids_is_bounded() -> None:
     remembered = [fold.position_of(one) is not None for one in ids]
     assert all(remembered[-100:])
     assert not any(remembered[:-203])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["H01", "H02"]),
+            st.integers(0, 4),
+            st.sampled_from("abcdef"),
+            st.sampled_from([0, 0, 5, 13]),
+        ),
+        max_size=40,
+    )
+)
+def test_a_plain_entry_is_taken_as_any_other(said: list[tuple[str, int, str, int]]) -> None:
+    """What `take_plain` takes counts for `take`, and is remembered alike; what it does not take is left untouched."""
+    quick_fold, fold, moment = LedgerFold(complete=True), LedgerFold(complete=True), NOW
+    for position, (agency, offset, name, days) in enumerate(said):
+        moment += days * 24 * 3_600_000
+        identity = sha256(name.encode()).digest()
+        one = entry(Said(agency, "g1", offset, name=name), position, moment)
+        met = fold.last_offset(agency, one.source.generation) is not None
+        if quick_fold.take_plain((agency, one.source.generation), offset, identity, position, moment):
+            assert met
+            assert fold.take(one) is Count.COUNTS
+        else:
+            counts: list[Count | None] = []
+            for each in (quick_fold, fold):
+                try:
+                    counts.append(each.take(one))
+                except InvariantError:
+                    counts.append(None)
+            assert counts[0] is counts[1]
+            assert not (met and counts[0] is Count.COUNTS)
+        for other in "abcdef":
+            other_id = sha256(other.encode()).digest()
+            assert quick_fold.position_of(other_id) == fold.position_of(other_id)

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.ledger import Headers
+from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
 from lienthong.kernel.topics import Partition
 
 __all__ = ["Appended", "Publisher", "Row"]
@@ -123,15 +124,16 @@ class Publisher:
             batch = producer.create_batch()
             add = batch.append
             count = 0
-            for value, headers, key in some:
-                if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                    pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
-                    batch = producer.create_batch()
-                    add = batch.append
-                    count = 0
-                    # An empty batch takes any row; one too large for the topic is refused by the broker.
-                    add(timestamp=None, key=key, value=value, headers=list(headers))
-                count += 1
+            async for piece in in_pieces(some, LIGHT_PIECE):
+                for value, headers, key in piece:
+                    if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                        pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
+                        batch = producer.create_batch()
+                        add = batch.append
+                        count = 0
+                        # An empty batch takes any row; one too large for the topic is refused by the broker.
+                        add(timestamp=None, key=key, value=value, headers=list(headers))
+                    count += 1
             pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))
         appended: dict[Partition, Appended] = {}
         for partition, count, future in pending:

@@ -1,0 +1,70 @@
+"""Where an inbox stands, pure: it is read backwards until what was read proves it.
+
+A dispatcher that was paused and woke beside its successor, or one whose append had an unknown outcome, may have
+written old numbers after newer ones, as many as it likes. To go on from an old number would give a number that is
+used to another document: for the reader it would be lost. So the last record proves nothing by itself.
+"""
+
+from dataclasses import dataclass, field
+
+from lienthong.dispatch.inboxes import Inbox
+from lienthong.kernel.ledger import Record
+
+__all__ = ["Tail"]
+
+_DEEPER = 8
+"""How many times as far each look goes back as the one before."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """The end of an inbox partition, as far as it was read.
+
+    Attributes:
+        begin: first offset in the log.
+        end: offset the next record will get.
+        delivered: ledger position of the last entry of this inbox that is known to have been appended to it before
+            dispatch committed; None: nothing is known.
+        first: from which offset on it was read.
+        state: what the records read say.
+    """
+
+    begin: int
+    end: int
+    delivered: int | None = None
+    first: int = field(init=False)
+    state: Inbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first = self.end
+        self.state = Inbox(end=self.end)
+
+    @property
+    def proven(self) -> bool:
+        """Whether one may go on from the highest number read.
+
+        One may when everything was read; when nothing before can be higher, for the n-th record of a log without
+        gaps has at most the number n; and when it stands for the last delivered entry or a later one. Every
+        dispatcher gives an entry the same number, and whatever comes after the delivered ones is numbered from
+        there: that another one has gone further already makes repeats, and readers drop them.
+        """
+        if self.delivered is not None and self.state.position >= self.delivered:
+            return True
+        return self.first <= max(self.begin, self.state.sequence)
+
+    def further(self) -> tuple[int, int]:
+        """Offsets to be read next: from the first one up to, not including, the second one; each time more."""
+        depth = max(1, _DEEPER * (self.end - self.first))
+        return max(self.begin, self.end - depth), self.first
+
+    def take(self, record: Record) -> None:
+        """Take a record of what is read next, in any order.
+
+        Raises:
+            InvariantError: it is no delivery: somebody else wrote to the inbox.
+        """
+        self.state.see(record)
+
+    def read(self) -> None:
+        """Note that everything that `further` asked for was taken."""
+        self.first = self.further()[0]
