@@ -72,6 +72,14 @@ lint: $(VENV)/dev ## Check format, lint, types and layers
 bench: $(VENV)/bench ## Measure against plain Kafka on this machine; QUICK=1 takes two minutes
 	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: chaos
+chaos: $(VENV)/dev ## Faults under load on three brokers; MINUTES=2 SEED=7 FAULTS=broker,poison ARGS="--rate 40"
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
+
+.PHONY: failover
+failover: $(VENV)/dev ## How long documents stand still when one of three brokers is killed
+	@PYTHONPATH=tests $(BIN)/python -m chaos.failover $(ARGS)
+
 .PHONY: check
 check: lint test ## Lint and all tests
 

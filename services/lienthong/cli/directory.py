@@ -27,7 +27,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 Bootstrap = Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")]
 Replication = Annotated[
     int | None,
-    typer.Option(min=1, help="Copies of each partition; 3 where there are three brokers. Default: as the ledger."),
+    typer.Option(
+        min=1, help="Copies of each partition. Default: as the ledger has; at first 1 on one broker, 3 from three on."
+    ),
 ]
 
 

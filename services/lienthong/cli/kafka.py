@@ -15,13 +15,13 @@ from lienthong.kernel.errors import UnavailableError
 from lienthong.runtime.home import home
 
 if TYPE_CHECKING:
-    from lienthong.embedded import EmbeddedKafka, NodeStatus
+    from lienthong.embedded import AnyKafka, ClusterStatus, NodeStatus
 
 __all__ = ["app"]
 
 _EXISTING_SECONDS = 10.0
 """How long an existing cluster may take to answer."""
-_LEAST_HEAP_MIB, _USUAL_HEAP_MIB = 128, 1024
+_LEAST_HEAP_MIB = 128
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -42,7 +42,16 @@ _Port = Annotated[
     typer.Option(min=1, max=65535, help="Port for clients; by default the last one, 9092, or a free one."),
 ]
 _Heap = Annotated[
-    int, typer.Option(min=_LEAST_HEAP_MIB, help="Memory for its objects, MiB; 1024 for a hundred agencies.")
+    int | None,
+    typer.Option(
+        min=_LEAST_HEAP_MIB,
+        help="Memory for the objects of each node, MiB; by default 1024 for one node, for a hundred agencies,"
+        " and 384 each for three, for twenty.",
+    ),
+]
+_Nodes = Annotated[
+    int | None,
+    typer.Option(help="1, or 3 that survive the loss of one; by default what the folder holds, at first 1."),
 ]
 
 
@@ -51,19 +60,20 @@ def up(
     directory: _Directory = None,
     bootstrap: _Bootstrap = None,
     port: _Port = None,
-    heap: _Heap = _USUAL_HEAP_MIB,
+    heap: _Heap = None,
+    nodes: _Nodes = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start Kafka unless it runs, and wait until it answers. It goes on running when this ends."""
+    """Start what does not run of Kafka, and wait until it answers. It goes on running when this ends."""
     with told():
         if bootstrap:
             _ask_existing(bootstrap)
             _say_existing(bootstrap, ready=True, as_json=as_json)
             return
         with _progress() as report:
-            node = _node(directory, port=port, heap_mib=heap, report=report)
-            node.up()
-            status = node.status()
+            kafka = _kafka(directory, nodes=nodes, port=port, heap_mib=heap, report=report)
+            kafka.up()
+            status = kafka.status()
         _say(status, as_json=as_json)
 
 
@@ -78,9 +88,9 @@ def down(directory: _Directory = None, bootstrap: _Bootstrap = None, as_json: Js
                 _print(f"Kafka at {bootstrap} was not started here: nothing was stopped.")
             return
         with _progress() as report:
-            node = _node(directory, report=report)
-            stopped = node.down()
-            folder = node.status().directory
+            kafka = _kafka(directory, report=report)
+            stopped = kafka.down()
+            folder = kafka.status().directory
         if as_json:
             say_json({"embedded": True, "stopped": stopped, "directory": folder})
         elif stopped:
@@ -103,25 +113,26 @@ def status(directory: _Directory = None, bootstrap: _Bootstrap = None, as_json: 
                 raise typer.Exit(Exit.UNAVAILABLE) from None
             _say_existing(bootstrap, ready=True, as_json=as_json)
             return
-        found = _node(directory).status()
+        found = _kafka(directory).status()
         _say(found, as_json=as_json)
         if not found.ready:
             raise typer.Exit(Exit.UNAVAILABLE)
 
 
-def _node(
+def _kafka(
     directory: Path | None,
     *,
+    nodes: int | None = None,
     port: int | None = None,
-    heap_mib: int = _USUAL_HEAP_MIB,
+    heap_mib: int | None = None,
     report: Callable[[str], None] = lambda _: None,
-) -> "EmbeddedKafka":
-    from lienthong.embedded import EmbeddedKafka
+) -> "AnyKafka":
+    from lienthong.embedded import kafka_in
 
     try:
-        return EmbeddedKafka(directory or home() / "kafka", port=port, heap_mib=heap_mib, report=report)
+        return kafka_in(directory or home() / "kafka", nodes=nodes, port=port, heap_mib=heap_mib, report=report)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--directory") from error
+        raise typer.BadParameter(str(error), param_hint="--nodes, --port, --heap or --directory") from error
 
 
 def _ask_existing(bootstrap: str) -> None:
@@ -165,16 +176,32 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield lambda text: spinner.update(f"{text} …")
 
 
-def _say(found: "NodeStatus", *, as_json: bool) -> None:
+def _say(found: "NodeStatus | ClusterStatus", *, as_json: bool) -> None:
+    from lienthong.embedded import ClusterStatus
+
     if as_json:
         say_json({"embedded": True, **asdict(found)})
+    elif not found.running:
+        _print("Kafka does not run. Start it with: lienthong kafka up")
+    elif isinstance(found, ClusterStatus):
+        ready = sum(node.ready for node in found.nodes.values())
+        _print(f"Kafka {found.version}: {ready} of {len(found.nodes)} nodes answer (folder {found.directory}).")
+        for number, node in found.nodes.items():
+            _print(f"  node {number} {_state_of(node)}")
+        _print(f"Clients reach it at {found.bootstrap}")
     elif found.ready:
         whereabouts = f"process {found.pid}, folder {found.directory}"
         _print(f"Kafka {found.version} answers at {found.bootstrap} ({whereabouts}).")
-    elif found.running:
-        _print(f"Kafka runs but does not answer (process {found.pid}). Its log: {found.log_file}")
     else:
-        _print("Kafka does not run. Start it with: lienthong kafka up")
+        _print(f"Kafka {_state_of(found)}")
+
+
+def _state_of(node: "NodeStatus") -> str:
+    if node.ready:
+        return f"answers at {node.bootstrap} (process {node.pid})."
+    if node.running:
+        return f"runs but does not answer (process {node.pid}). Its log: {node.log_file}"
+    return f"does not run. Its log: {node.log_file}"
 
 
 def _say_existing(bootstrap: str, *, ready: bool, as_json: bool) -> None:

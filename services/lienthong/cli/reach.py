@@ -13,10 +13,10 @@ def resolve_bootstrap(settings: Settings, given: str | None = None) -> str:
     """
     if given or settings.bootstrap:
         return given or settings.bootstrap
-    from lienthong.embedded import EmbeddedKafka
+    from lienthong.embedded import kafka_in
     from lienthong.kernel.errors import UnavailableError
 
-    status = EmbeddedKafka(settings.home / "kafka").status()
+    status = kafka_in(settings.home / "kafka").status()
     if status.bootstrap is None or not status.running:
         raise UnavailableError(
             "Kafka does not run here: start it with `lienthong kafka up`, or name a cluster with --bootstrap"

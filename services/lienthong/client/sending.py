@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
-from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS
+from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
 from lienthong.kernel.pieces import in_pieces
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import decode_statement, encode_statement
@@ -31,10 +32,13 @@ _COLLECT_SECONDS = 0.004
 """How long ordinary statements wait for company under one seal."""
 _UNSENT_BYTES = 67_108_864
 _UNSENT_STATEMENTS = 20_000
+_LONG_SECONDS = 5.0
+"""Kafka may keep a write waiting without an error, for instance when too few copies are in sync."""
 _STORED_TOGETHER = 500
 """Most statements of several hand-overs in one transaction: an express one waits for it."""
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
-"""A statement older than this is signed anew rather than sent: it might expire on its way."""
+"""A statement older than this is signed anew rather than sent: it might expire on its way. So is one from the future,
+which a clock that was wrong has made."""
 
 
 class Identity(NamedTuple):
@@ -56,6 +60,17 @@ def _together(handed: deque[_HandedOver]) -> list[_HandedOver]:
         some.append(handed.popleft())
         count += len(some[-1][0])
     return some
+
+
+@contextmanager
+def _told_when_it_takes_long() -> Iterator[None]:
+    """Write a line to the log when the block has not ended after some seconds."""
+    why = "sending waits: Kafka has not acknowledged a write for %.0f s; what was handed over is safe in the store"
+    timer = asyncio.get_running_loop().call_later(_LONG_SECONDS, _log.warning, why, _LONG_SECONDS)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Sender:
@@ -163,7 +178,7 @@ class Sender:
         self.queue([one for one in pending if self._is_expired(one) is expired])
 
     def _is_expired(self, one: Outgoing) -> bool:
-        return self._clock() - one.handed_over_at >= _RENEWAL_MS
+        return not -FUTURE_TOLERANCE_MS <= self._clock() - one.handed_over_at < _RENEWAL_MS
 
     async def _renewed(self, one: Outgoing) -> Outgoing:
         """The same said anew, in the store as well."""
@@ -222,7 +237,9 @@ class Sender:
             if self._is_expired(queued):
                 queue[place] = await self._renewed(queued)
             batch.append(queue[place])
-        await publisher.append(await self._seal(batch))
+        rows = await self._seal(batch)
+        with _told_when_it_takes_long():
+            await publisher.append(rows)
         for one in batch:
             queue.popleft()
             self._known.discard(one.id)

@@ -172,7 +172,11 @@ class Store:
             self._for_rows(
                 "WITH line (state, position, reason, id) AS (VALUES *)"
                 " UPDATE outbox SET state = line.state, position = line.position, reason = line.reason,"
-                " statement = NULL, contents = NULL FROM line WHERE outbox.id = line.id AND outbox.state = 0",
+                " statement = NULL, contents = NULL FROM line WHERE outbox.id = line.id AND outbox.state = 0"
+                # An acknowledgement in which nothing is wrong but time or key is said again at the next start: nobody
+                # else would.
+                " AND NOT (outbox.kind = 'acknowledgement' AND line.reason IN"
+                " ('expired', 'future', 'key_revoked', 'key_not_valid', 'unknown_key'))",
                 # Of several lines about one envelope the first counts; one statement must not choose.
                 [self._verdict(line) for line in {line.id: line for line in reversed(round_.receipts)}.values()],
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from lienthong.directory.listing import ListedAgency
-from lienthong.directory.provisioning import provision
+from lienthong.directory.provisioning import provision, usual_copies
 from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import AgencyCode
 from lienthong.kernel.bus import Bus, Connect, KafkaSettings, Row
@@ -77,10 +77,11 @@ class Operator:
 
         Args:
             lanes: number of lanes; what the backbone has, or 2.
-            replication: copies of each partition; as many as the ledger has, or 1.
+            replication: copies of each partition; as many as the ledger has, or as suits the brokers.
 
         Raises:
-            ValueError: another number of lanes is asked for than the backbone has.
+            ValueError: another number of lanes is asked for than the backbone has, or it is not clear how
+                many copies there should be.
         """
         existing = await self._bus.lanes(LEDGER)
         if existing and lanes is not None and lanes != existing:
@@ -88,9 +89,13 @@ class Operator:
         return await provision(
             self._bus,
             lanes=existing or lanes or 2,
-            replication=replication or await self._bus.replication(LEDGER) or 1,
+            replication=replication or await self._copies(),
             connected=self.directory.connected(),
         )
+
+    async def _copies(self) -> int:
+        """How many copies new topics get: as many as the ledger has, else one on one broker, three from three on."""
+        return await self._bus.replication(LEDGER) or usual_copies(await self._bus.brokers())
 
     async def add_agencies(self, listed: Sequence[ListedAgency], *, replication: int | None = None) -> list[Agency]:
         """Add or change agencies, and create the topics of those that are connected.
@@ -103,7 +108,7 @@ class Operator:
         changed = agencies_of(listed, self.directory, self._clock())
         lanes = await self._bus.lanes(LEDGER)
         connected = [*self.directory.connected(), *(one.code for one in changed if one.connected_from is not None)]
-        copies = replication or await self._bus.replication(LEDGER) or 1
+        copies = replication or await self._copies()
         await provision(self._bus, lanes=lanes or 2, replication=copies, connected=dict.fromkeys(connected))
         await self._record(changed)
         return changed

@@ -6,9 +6,10 @@ from lienthong.kernel.bus import Bus, Row
 from lienthong.kernel.ledger import GENESIS_HEADERS
 from lienthong.kernel.topics import DIRECTORY, LEDGER, QUARANTINE, Partition, inbox, outbox, topic_settings
 
-__all__ = ["provision"]
+__all__ = ["provision", "usual_copies"]
 
 _TOPICS_AT_ONCE = 100
+_TWO, _MOST_COPIES = 2, 3
 _GENESIS_KEY = b"genesis"
 
 
@@ -38,6 +39,26 @@ async def provision(bus: Bus, *, lanes: int, replication: int, connected: Iterab
         created += await bus.create_topics(settings, replication=replication)
     await _touch(bus, names)
     return created
+
+
+def usual_copies(brokers: int) -> int:
+    """How many copies of each partition a new backbone gets when nobody says.
+
+    Args:
+        brokers: how many are there at the moment.
+
+    Returns:
+        1 where there is one broker, 3 where there are three or more.
+
+    Raises:
+        ValueError: there are two: a third may be down, and two copies survive no loss and take no writes
+            when one is lost.
+    """
+    if brokers == _TWO:
+        raise ValueError(
+            "Kafka has two brokers at the moment: start the third, or say with --replication how many copies you want"
+        )
+    return min(brokers, _MOST_COPIES)
 
 
 async def _touch(bus: Bus, names: list[str]) -> None:

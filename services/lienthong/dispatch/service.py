@@ -155,6 +155,7 @@ class _Part:
             _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=ahead)
 
     def _tell(self, follower: LedgerFollower) -> None:
+        self._context.health.alive(self.name)
         self._kafka.last_progress.labels(self.name).set_to_current_time()
         for partition, position in follower.positions.items():
             self._kafka.position.labels("dispatch", partition.number).set(position)

@@ -6,10 +6,24 @@ come with `pip install 'lienthong[embedded]'`. Start it with `lienthong kafka up
     with EmbeddedKafka(Path("data/kafka")) as kafka:
         bootstrap = kafka.status().bootstrap
 
+`EmbeddedCluster` is the same with three nodes (`lienthong kafka up --nodes 3`).
+
 Nothing here speaks Kafka beyond asking whether it answers; that is the business of `lienthong.kernel.bus`.
 """
 
-from lienthong.embedded.node import EmbeddedKafka, NodeStatus
+from lienthong.embedded.choice import AnyKafka, kafka_in
+from lienthong.embedded.cluster import ClusterStatus, EmbeddedCluster
+from lienthong.embedded.node import EmbeddedKafka
 from lienthong.embedded.probe import Cluster, ask_cluster
+from lienthong.embedded.running import NodeStatus
 
-__all__ = ["Cluster", "EmbeddedKafka", "NodeStatus", "ask_cluster"]
+__all__ = [
+    "AnyKafka",
+    "Cluster",
+    "ClusterStatus",
+    "EmbeddedCluster",
+    "EmbeddedKafka",
+    "NodeStatus",
+    "ask_cluster",
+    "kafka_in",
+]

@@ -19,6 +19,11 @@ class NodeFolder:
         return self.root / "state.json"
 
     @property
+    def plan(self) -> Path:
+        """Who the nodes are, in the folder of a cluster of three; then they have the records, each in its folder."""
+        return self.root / "cluster.json"
+
+    @property
     def lock(self) -> Path:
         """Held by a command that starts or stops the node."""
         return self.root / "lock"
@@ -47,6 +52,10 @@ class NodeFolder:
     def previous_log(self) -> Path:
         """What it said before that."""
         return self.root / "log" / "broker.previous.log"
+
+    def node(self, number: int) -> "NodeFolder":
+        """The folder of one node of a cluster of three."""
+        return NodeFolder(self.root / f"node-{number}")
 
     def create(self) -> None:
         """Make the folders that are missing, for this user only: the records are in them."""

@@ -1,6 +1,6 @@
 """Start a broker's process, and wait until it serves or has said why not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lienthong.embedded.deadline import Deadline
@@ -38,23 +38,28 @@ def start_broker(
     return spawn(command, folder=folder.root, log=folder.log, environment=program_environment())
 
 
-def answers(port: int, cluster: str, *, timeout_seconds: float = _ASK_SECONDS) -> bool:
-    """Return whether the cluster of that name serves at `port` of this machine."""
+def answers(port: int, cluster: str, *, brokers: Collection[str] = (), timeout_seconds: float = _ASK_SECONDS) -> bool:
+    """Return whether the cluster of that name serves at `port` of this machine, and counts `brokers` among its own."""
     try:
-        # Somebody else's Kafka may sit at the port by now, hence the name.
-        return ask_cluster(HOST, port, timeout_seconds=timeout_seconds).cluster_id == cluster
+        found = ask_cluster(HOST, port, timeout_seconds=timeout_seconds)
     except UnavailableError:
         return False
+    # Somebody else's Kafka may sit at the port by now, hence the name.
+    return found.cluster_id == cluster and set(brokers) <= set(found.brokers)
 
 
-def await_ready(process: Process, *, port: int, cluster: str, log: Path, deadline: Deadline) -> None:
-    """Wait until the broker that is `process` serves.
+def await_ready(
+    process: Process, *, port: int, cluster: str, log: Path, deadline: Deadline, brokers: Collection[str] = ()
+) -> None:
+    """Wait until the broker that is `process` serves, and knows of `brokers`.
 
     Raises:
         PortTakenError: it ended because a port of it is taken.
         UnavailableError: it ended, or did not serve by the deadline; the text has its last words.
     """
-    while not answers(port, cluster, timeout_seconds=min(_ASK_SECONDS, deadline.remaining_seconds + 0.1)):
+    while not answers(
+        port, cluster, brokers=brokers, timeout_seconds=min(_ASK_SECONDS, deadline.remaining_seconds + 0.1)
+    ):
         if not process.alive:
             reason = last_reason(log)
             taken = reason is not None and _PORT_TAKEN in reason

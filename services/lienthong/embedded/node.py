@@ -8,13 +8,12 @@
         log/broker.log          what it said since its last start; broker.previous.log: before that
 
 The process outlives the command that started it. Everything here blocks: from asyncio, call it in a thread.
-Three nodes would be three such folders whose `NodeSettings` name one another.
+Three nodes are three such folders beside one another (`lienthong.embedded.cluster`).
 """
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -24,45 +23,24 @@ from lienthong.embedded.exclusive import exclusive
 from lienthong.embedded.folder import NodeFolder
 from lienthong.embedded.jars import class_path
 from lienthong.embedded.java import Java, find_java
-from lienthong.embedded.launch import PortTakenError, answers, await_ready, start_broker
+from lienthong.embedded.launch import PortTakenError, answers, await_ready
 from lienthong.embedded.lock import KAFKA_VERSION
 from lienthong.embedded.ports import first_free, is_free
-from lienthong.embedded.process import Process
 from lienthong.embedded.properties import HOST, NodeSettings, check_extra, check_folder
-from lienthong.embedded.state import NodeState, StateFile
-from lienthong.embedded.storage import cluster_id, format_storage
+from lienthong.embedded.running import NodeStatus, Running, address, find_running, forget, kill, node_status, start_node
+from lienthong.embedded.state import StateFile
+from lienthong.embedded.storage import cluster_id, format_storage, random_id
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["EmbeddedKafka", "NodeStatus"]
+__all__ = ["NODE_HEAP_MIB", "EmbeddedKafka"]
+
+NODE_HEAP_MIB = 1024
+"""Memory for the objects of a node that is alone: enough for about a hundred agencies."""
 
 _USUAL_PORT = 9092
 _NEXT_PORTS = range(9192, 9292, 2)
 _PORT_ATTEMPTS = 3
-_KILL_SECONDS = 10.0
 _LEAST_HEAP_MIB = 128
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """What is known of a node without changing anything.
-
-    Attributes:
-        running: whether its process is there.
-        ready: whether it answers Kafka's requests, too.
-        bootstrap: the address for clients, `127.0.0.1:PORT`; `None` when it does not run.
-        pid: its process; `None` when it does not run.
-        directory: the folder with all it has.
-        version: the version of Kafka.
-        log_file: what it said since its last start; need not exist.
-    """
-
-    running: bool
-    ready: bool
-    bootstrap: str | None
-    pid: int | None
-    directory: Path
-    version: str
-    log_file: Path
 
 
 class EmbeddedKafka:
@@ -78,7 +56,7 @@ class EmbeddedKafka:
         directory: Path,
         *,
         port: int | None = None,
-        heap_mib: int = 1024,
+        heap_mib: int = NODE_HEAP_MIB,
         properties: Mapping[str, str] = MappingProxyType({}),
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -88,7 +66,7 @@ class EmbeddedKafka:
             directory: the folder of the node, made by `up` if missing.
             port: where to serve clients, 1 to 65535; `None`: where it did last time, otherwise 9092 or,
                 if that is taken, another one.
-            heap_mib: memory for its objects, MiB: 1024 carries about a hundred agencies.
+            heap_mib: memory for its objects, MiB.
             properties: further properties of Kafka, for tests; they take effect at the next start.
             report: is told in words what `up` and `down` are doing, in the thread that calls those.
 
@@ -121,10 +99,16 @@ class EmbeddedKafka:
             UnavailableError: Java or Kafka cannot be had, the port that was asked for is taken, or it
                 stopped or did not serve in time; the text says why and what to do.
             InvariantError: the folder of records is damaged.
+            ValueError: the folder holds a Kafka of three nodes.
         """
+        if self._folder.plan.exists():
+            raise ValueError(
+                f"The folder {self._folder.root} holds a Kafka of three nodes. Start it with --nodes 3, or "
+                "choose another folder."
+            )
         found = self._running()
         if found is not None and answers(found.state.port, found.state.cluster_id):
-            return _address(found.state.port)
+            return address(found.state.port)
         java, jars = find_java(), class_path(report=self._report)
         deadline = Deadline.after(timeout_seconds)
         with self._exclusive(deadline):
@@ -133,7 +117,7 @@ class EmbeddedKafka:
                 return self._start(java, jars, deadline)
             self._report(f"waiting for Kafka on port {found.state.port}, which was started before")
             self._await_ready(found, deadline)
-            return _address(found.state.port)
+            return address(found.state.port)
 
     def down(self, *, timeout_seconds: float = 30.0) -> bool:
         """Stop it in an orderly way (SIGTERM), or by force when that takes too long.
@@ -159,28 +143,19 @@ class EmbeddedKafka:
             found.process.send(signal.SIGTERM)
             if not found.process.wait(deadline):
                 self._report("stopping Kafka by force")
-                _kill(found.process)
-            self._state.write(found.state.model_copy(update={"pid": None, "started": None}))
+                kill(found.process)
+            forget(self._folder, found)
             return True
 
     def kill(self) -> None:
         """End it at once (SIGKILL), as a crash would; nothing happens when it does not run. For tests."""
         found = self._running()
         if found is not None:
-            _kill(found.process)
+            kill(found.process)
 
     def status(self) -> NodeStatus:
         """Return what is known of it; nothing is changed, and it takes two seconds at the most."""
-        found = self._running()
-        return NodeStatus(
-            running=found is not None,
-            ready=found is not None and answers(found.state.port, found.state.cluster_id),
-            bootstrap=None if found is None else _address(found.state.port),
-            pid=None if found is None else found.process.pid,
-            directory=self._folder.root,
-            version=KAFKA_VERSION,
-            log_file=self._folder.log,
-        )
+        return node_status(self._folder)
 
     def __enter__(self) -> Self:
         self.up()
@@ -191,10 +166,8 @@ class EmbeddedKafka:
     ) -> None:
         self.down()
 
-    def _running(self) -> "_Running | None":
-        state = self._state.read()
-        process = state.process if state else None
-        return _Running(state, process) if state and process and process.alive else None
+    def _running(self) -> Running | None:
+        return find_running(self._folder)
 
     @contextmanager
     def _exclusive(self, deadline: Deadline) -> Iterator[None]:
@@ -215,7 +188,16 @@ class EmbeddedKafka:
             cluster = cluster_id(self._folder.data)
             if cluster is None:
                 self._report("making Kafka's storage ready")
-                cluster = format_storage(java, jars, settings, config=self._folder.format_config, deadline=deadline)
+                cluster = random_id()
+                format_storage(
+                    java,
+                    jars,
+                    settings,
+                    cluster=cluster,
+                    voters=None,
+                    config=self._folder.format_config,
+                    deadline=deadline,
+                )
             try:
                 self._start_once(java, jars, settings, cluster, deadline)
             except PortTakenError:
@@ -223,7 +205,7 @@ class EmbeddedKafka:
                     raise
                 attempt += 1
             else:
-                return _address(settings.port)
+                return address(settings.port)
 
     def _choose_settings(self) -> NodeSettings:
         last = self._state.read()
@@ -244,45 +226,18 @@ class EmbeddedKafka:
         self, java: Java, jars: Sequence[Path], settings: NodeSettings, cluster: str, deadline: Deadline
     ) -> None:
         self._report(f"starting Kafka {KAFKA_VERSION} on port {settings.port}")
-        process = start_broker(java, jars, settings, heap_mib=self._heap_mib, folder=self._folder)
+        found = start_node(java, jars, settings, cluster=cluster, heap_mib=self._heap_mib, folder=self._folder)
         try:
-            state = NodeState(
-                cluster_id=cluster,
-                port=settings.port,
-                controller_port=settings.controller_port,
-                pid=process.pid,
-                started=process.started,
-            )
-            self._state.write(state)
-            self._await_ready(_Running(state, process), deadline)
+            self._await_ready(found, deadline)
         except BaseException:  # an interrupt, too, leaves nothing behind
-            _kill(process)
+            kill(found.process)
             raise
 
-    def _await_ready(self, found: "_Running", deadline: Deadline) -> None:
+    def _await_ready(self, found: Running, deadline: Deadline) -> None:
         await_ready(
             found.process,
             port=found.state.port,
             cluster=found.state.cluster_id,
             log=self._folder.log,
             deadline=deadline,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    state: NodeState
-    process: Process
-
-
-def _address(port: int) -> str:
-    return f"{HOST}:{port}"
-
-
-def _kill(process: Process) -> None:
-    process.send(signal.SIGKILL)
-    if not process.wait(Deadline.after(_KILL_SECONDS)):
-        raise UnavailableError(
-            f"Process {process.pid} does not end even by force, which happens when a disk hangs. "
-            f"Look at it with: ps {process.pid}"
         )

@@ -7,15 +7,26 @@ So a cluster answers when it says which requests it knows (ApiVersions) and name
 
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lienthong.embedded.deadline import Deadline
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["Cluster", "ask_cluster"]
+__all__ = [
+    "METADATA",
+    "METADATA_VERSION",
+    "Answer",
+    "Cluster",
+    "ask_cluster",
+    "conversation",
+    "exchange",
+    "read_metadata",
+]
 
-_API_VERSIONS, _METADATA = 18, 3
-_METADATA_VERSION = 4
+_API_VERSIONS, METADATA = 18, 3
+METADATA_VERSION = 4
 """The highest without compact fields; its answer names the cluster."""
 _ANSWER_BYTES = 1 << 20
 """More than any answer to these two; other protocols' first bytes read as a length are far above it."""
@@ -44,25 +55,37 @@ def ask_cluster(host: str, port: int, *, timeout_seconds: float) -> Cluster:
             or all that took longer than `timeout_seconds`.
     """
     address = f"{host}:{port}"
+    with conversation(host, port, timeout_seconds) as (connection, deadline):
+        _check_versions(Answer(exchange(connection, _API_VERSIONS, 0, b"", deadline)))
+        # An empty list of topics, and "make none".
+        body = struct.pack(">i?", 0, False)
+        cluster = read_metadata(Answer(exchange(connection, METADATA, METADATA_VERSION, body, deadline)))
+    if not cluster.brokers:
+        raise UnavailableError(f"{address} answers, but no broker of its cluster is ready yet.")
+    return cluster
+
+
+@contextmanager
+def conversation(host: str, port: int, timeout_seconds: float) -> Iterator[tuple[socket.socket, Deadline]]:
+    """Be connected for the time of a context, and turn what goes wrong there into one error.
+
+    Raises:
+        UnavailableError: nothing listens there, it does not speak plain Kafka, or it took too long.
+    """
+    address = f"{host}:{port}"
     deadline = Deadline.after(timeout_seconds)
     try:
         with socket.create_connection((host, port), timeout=timeout_seconds) as connection:
-            _check_versions(_Answer(_exchange(connection, _API_VERSIONS, 0, b"", deadline)))
-            # An empty list of topics, and "make none".
-            body = struct.pack(">i?", 0, False)
-            cluster = _read_metadata(_Answer(_exchange(connection, _METADATA, _METADATA_VERSION, body, deadline)))
+            yield connection, deadline
     except TimeoutError as error:
         raise UnavailableError(f"{address} did not answer within {timeout_seconds:g} s.") from error
     except OSError as error:
         raise UnavailableError(f"{address} cannot be reached: {error.strerror or error}.") from error
     except (ValueError, struct.error) as error:
         raise UnavailableError(f"{address} does not answer as Kafka without TLS does: {error}.") from error
-    if not cluster.brokers:
-        raise UnavailableError(f"{address} answers, but no broker of its cluster is ready yet.")
-    return cluster
 
 
-class _Answer:
+class Answer:
     """The bytes of an answer, read from front to back."""
 
     def __init__(self, content: bytes) -> None:
@@ -70,11 +93,13 @@ class _Answer:
         self._at = 0
 
     def number(self, form: str) -> int:
+        """The next number; `form` as in `struct`."""
         value: int = struct.unpack_from(f">{form}", self._content, self._at)[0]
         self._at += struct.calcsize(f">{form}")
         return value
 
     def text(self) -> str | None:
+        """The next text, which may be missing."""
         length = self.number("h")
         if length < 0:
             return None
@@ -85,26 +110,28 @@ class _Answer:
         return raw.decode()
 
     def count(self) -> int:
+        """How many parts the next list has."""
         count = self.number("i")
         if not 0 <= count <= len(self._content):
             raise ValueError("the answer makes no sense")
         return count
 
 
-def _check_versions(answer: _Answer) -> None:
+def _check_versions(answer: Answer) -> None:
     error = answer.number("h")
     if error:
         raise ValueError(f"error {error}")
     for _ in range(answer.count()):
         key, lowest, highest = answer.number("h"), answer.number("h"), answer.number("h")
-        if key == _METADATA:
-            if lowest <= _METADATA_VERSION <= highest:
+        if key == METADATA:
+            if lowest <= METADATA_VERSION <= highest:
                 return
             raise ValueError("its version of Kafka is not known here")
     raise ValueError("it knows nothing of topics")
 
 
-def _read_metadata(answer: _Answer) -> Cluster:
+def read_metadata(answer: Answer) -> Cluster:
+    """Read an answer to Metadata up to the cluster's name, which is followed by the controller and the topics."""
     answer.number("i")  # how long the broker held the answer back, ms
     brokers = []
     for _ in range(answer.count()):
@@ -115,7 +142,20 @@ def _read_metadata(answer: _Answer) -> Cluster:
     return Cluster(cluster_id=answer.text(), brokers=tuple(brokers))
 
 
-def _exchange(connection: socket.socket, key: int, version: int, body: bytes, deadline: Deadline) -> bytes:
+def exchange(connection: socket.socket, key: int, version: int, body: bytes, deadline: Deadline) -> bytes:
+    """Send one request and return the answer to it, without its length and number.
+
+    Args:
+        connection: to a broker.
+        key: which request.
+        version: its version.
+        body: what follows the client's name.
+        deadline: until when the answer must be here.
+
+    Raises:
+        OSError: the connection broke, or the answer came too late.
+        ValueError: what came is no answer to this.
+    """
     header = struct.pack(">hhih", key, version, key, len(_CLIENT_ID)) + _CLIENT_ID
     request = header + body
     connection.settimeout(max(deadline.remaining_seconds, 0.001))

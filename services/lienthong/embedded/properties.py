@@ -1,7 +1,7 @@
 """The `server.properties` of a node: every setting that matters written out, none left to a default.
 
-The node here is broker and controller in one. Several nodes would differ in `NodeSettings` alone (number,
-ports, folder) and share the quorum, with the replication settings raised to their count.
+Each node is broker and controller in one. The nodes of a cluster of three differ in `NodeSettings` alone
+(number, ports, folder); what three do otherwise than one is in `_THREE` (ADR 0014).
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _SAFE = {
     "auto.create.topics.enable": "false",
     "delete.topic.enable": "true",
     "num.partitions": "1",
-    # One node: one copy of everything. Kafka's defaults of 3 would never come true.
+    # One node: one copy of everything. Kafka's defaults of 3 would never come true. Three: see `_THREE`.
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
     "offsets.topic.replication.factor": "1",
@@ -73,6 +73,28 @@ _SAFE = {
     "controlled.shutdown.enable": "true",
 }
 
+_THREE = {
+    # Three copies of everything, the group offsets too; a write is acknowledged when two have it.
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "share.coordinator.state.topic.replication.factor": "3",
+    "share.coordinator.state.topic.min.isr": "2",
+    # A dead broker stops all writes until the controllers have fenced it; Kafka's default is 9 s.
+    "broker.session.timeout.ms": "750",
+    "broker.heartbeat.interval.ms": "150",
+    # If it led the controllers too, they first have to notice (Kafka: 2 s) and to choose another (1 s). Their
+    # followers' fetches wait half a second for news, so a time-out near that makes the lead change all the time.
+    "controller.quorum.fetch.timeout.ms": "750",
+    "controller.quorum.election.timeout.ms": "250",
+    "controller.quorum.election.backoff.max.ms": "100",
+    "controller.quorum.request.timeout.ms": "1000",
+    # A follower that lives but does not keep up stops writes for this long; Kafka's default is 30 s.
+    "replica.lag.time.max.ms": "3000",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
@@ -83,6 +105,7 @@ class NodeSettings:
         controller_port: where its controller serves brokers and other controllers.
         data: the folder of its records; no comma in it.
         node_id: its number in the cluster.
+        quorum: `host:port` of all controllers of a cluster of three, its own among them; empty when it is alone.
         extra: further properties of Kafka; they win over the ones here.
 
     Raises:
@@ -94,6 +117,7 @@ class NodeSettings:
     controller_port: int
     data: Path
     node_id: int = 1
+    quorum: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,7 +134,7 @@ class NodeSettings:
         own = {
             "process.roles": "broker,controller",
             "node.id": str(self.node_id),
-            "controller.quorum.bootstrap.servers": f"{HOST}:{self.controller_port}",
+            "controller.quorum.bootstrap.servers": ",".join(self.quorum or (f"{HOST}:{self.controller_port}",)),
             "controller.listener.names": "CONTROLLER",
             "listeners": listeners,
             "advertised.listeners": listeners,
@@ -118,7 +142,8 @@ class NodeSettings:
             "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": str(data or self.data),
         }
-        lines = [f"{name}={_escape(value)}" for name, value in {**own, **_SAFE, **self.extra}.items()]
+        count = _THREE if self.quorum else {}
+        lines = [f"{name}={_escape(value)}" for name, value in {**own, **_SAFE, **count, **self.extra}.items()]
         return "\n".join(["# Written anew at every start: changes made here are lost.", *lines, ""])
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lienthong.embedded.process import Process
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["NodeState", "StateFile"]
+__all__ = ["NodeState", "StateFile", "replace_file"]
 
 
 class NodeState(BaseModel):
@@ -59,9 +59,14 @@ class StateFile:
 
     def write(self, state: NodeState) -> None:
         """Replace it. A crash leaves the old or the new one, never a part."""
-        temporary = self._file.with_suffix(".new")
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(state.model_dump_json(indent=2) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(self._file)
+        replace_file(self._file, state.model_dump_json(indent=2) + "\n")
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Give a file other content. A crash leaves the old or the new one, never a part."""
+    temporary = file.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)

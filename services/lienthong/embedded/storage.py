@@ -14,7 +14,7 @@ from lienthong.embedded.properties import NodeSettings
 from lienthong.embedded.reason import reason_in
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
-__all__ = ["cluster_id", "format_storage"]
+__all__ = ["cluster_id", "format_storage", "random_id"]
 
 _META = "meta.properties"
 
@@ -42,9 +42,16 @@ def cluster_id(data: Path) -> str | None:
 
 
 def format_storage(
-    java: Java, jars: Sequence[Path], settings: NodeSettings, *, config: Path, deadline: Deadline
-) -> str:
-    """Make the folder of records of a new cluster of one node, and return the cluster's name.
+    java: Java,
+    jars: Sequence[Path],
+    settings: NodeSettings,
+    *,
+    cluster: str,
+    voters: str | None,
+    config: Path,
+    deadline: Deadline,
+) -> None:
+    """Make the folder of records of a node of a new cluster.
 
     The folder appears at its place when it is complete: a killed attempt leaves nothing that counts.
 
@@ -52,17 +59,19 @@ def format_storage(
         java: what runs the tool.
         jars: Kafka's.
         settings: the node; its folder must be empty or missing.
+        cluster: the cluster's name, made by `random_id`.
+        voters: the first controllers of the cluster, as `ClusterPlan.voters` has them; `None`: this one alone.
         config: a file to write the tool's configuration to.
         deadline: until when it must be done.
 
     Raises:
         UnavailableError: the tool failed, or was not done by the deadline.
     """
-    chosen = _random_id()
     unfinished = settings.data.with_name(f"{settings.data.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     config.write_text(settings.render(data=unfinished), encoding="ascii")
-    command = storage_command(java, jars, "format", "-t", chosen, "-c", str(config), "--standalone")
+    first = ("--standalone",) if voters is None else ("--initial-controllers", voters)
+    command = storage_command(java, jars, "format", "-t", cluster, "-c", str(config), *first)
     try:
         answer = subprocess.run(
             command,
@@ -84,10 +93,10 @@ def format_storage(
         said = reason_in(answer.stdout + answer.stderr) or "its tool did not say why"
         raise UnavailableError(f"Kafka's storage in {settings.data} could not be made ready: {said}.")
     unfinished.replace(settings.data)
-    return chosen
 
 
-def _random_id() -> str:
+def random_id() -> str:
+    """Return a new name for a cluster or a folder, as Kafka writes them: 22 characters."""
     while True:
         text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # As Kafka does: a name with a dash in front would be taken for an option.

@@ -29,6 +29,8 @@ _ROUND_RECORDS = 1_000
 _COMMIT_SECONDS = 0.25
 _LOGGED_REJECTIONS = 20
 """Most rejections of one round that are logged one by one: a flood must not become a flood of lines."""
+_PULSE_SECONDS = 3.0
+"""How often an idle part stores a position again: reading goes on where nothing can be written, and looks well."""
 _GENERATION_CHECK_SECONDS = 15.0
 _HALTED_LOOK_SECONDS = 0.25
 
@@ -85,6 +87,7 @@ class _Part:
         self._kafka = kafka
         self._positions: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
+        self._committed_at = 0.0
         self._generations: dict[str, str] = {}
         self._connected: set[str] = set()
         self._halted = False
@@ -218,18 +221,29 @@ class _Part:
 
     async def _commit(self, reader: Reader) -> None:
         changed = {one: offset for one, offset in self._positions.items() if self._committed.get(one) != offset}
+        now = asyncio.get_running_loop().time()
+        pulse = now - self._committed_at >= _PULSE_SECONDS
         notes = {}
-        if self._stands_still() and self._noted != set(self._lanes):
-            # On one partition of each lane, for whoever serves that lane next.
-            marked = {one.number: one for one in sorted(self._positions, reverse=True) if one.number not in self._noted}
-            (halt, *_) = self._brake.standing(self._judge.directory)
-            notes = dict.fromkeys(marked.values(), halt.note)
-            changed.update({one: self._positions[one] for one in notes})
+        if self._stands_still():
+            if pulse:
+                self._noted.clear()  # whatever is stored again is stored with its note
+            if self._noted != set(self._lanes):
+                # On one partition of each lane, for whoever serves that lane next.
+                marked = {
+                    one.number: one for one in sorted(self._positions, reverse=True) if one.number not in self._noted
+                }
+                (halt, *_) = self._brake.standing(self._judge.directory)
+                notes = dict.fromkeys(marked.values(), halt.note)
+                changed.update({one: self._positions[one] for one in notes})
+        elif not changed and pulse:
+            changed = dict(list(self._positions.items())[:1])
         if changed:
             await reader.commit(changed, notes)
             self._committed.update(changed)
             self._noted.update(one.number for one in notes)
-        self._metrics.rejected_share.set(self._brake.share(asyncio.get_running_loop().time()))
+            self._committed_at = now
+        self._metrics.rejected_share.set(self._brake.share(now))
+        self._context.health.alive(self.name)
         self._kafka.last_progress.labels(self.name).set_to_current_time()
         for lane in self._lanes:
             lag = sum(reader.lag(one) for one in self._positions if one.number == lane)

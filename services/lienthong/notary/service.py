@@ -94,6 +94,7 @@ class _Part:
                 if pending.count:
                     await self._say(pending, publisher)
                 await follower.commit()
+                self._context.health.alive(self.name)
                 self._kafka.last_progress.labels(self.name).set_to_current_time()
                 for partition, position in follower.positions.items():
                     self._kafka.position.labels("notary", partition.number).set(position)

@@ -1,6 +1,7 @@
 """What a service is given: nothing is read from the environment or from globals below this."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
@@ -14,23 +15,47 @@ from lienthong.runtime.settings import Settings
 __all__ = ["Context", "Health"]
 
 
-class Health:
-    """Which parts of the process are ready. A part starts as not ready and says why."""
+_SILENT_SECONDS = 5.0
+"""A round takes a quarter of a second when nothing comes, and is answered in milliseconds by a Kafka that works."""
 
-    def __init__(self) -> None:
+
+class Health:
+    """Which parts of the process are ready. A part starts as not ready and says why.
+
+    A part that reads and writes says after every round that it is alive. Kafka may keep it waiting without
+    an error, for instance when too few copies are in sync, so one that falls silent is not ready either.
+
+    Args:
+        monotonic: seconds on a clock that never goes back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._waiting: dict[str, str] = {}
+        self._alive: dict[str, float] = {}
+        self._monotonic = monotonic
 
     def waiting(self, part: str, why: str) -> None:
         """The part is not ready."""
         self._waiting[part] = why
+        self._alive.pop(part, None)
 
     def ready(self, part: str) -> None:
         """The part is ready."""
         self._waiting.pop(part, None)
 
+    def alive(self, part: str) -> None:
+        """A part that is ready has finished a round, and will again within seconds."""
+        self._alive[part] = self._monotonic()
+
     def not_ready(self) -> dict[str, str]:
         """Parts that are not ready, and why."""
-        return dict(self._waiting)
+        now = self._monotonic()
+        silent = {
+            part: f"Kafka has kept it waiting for {now - since:.0f} s"
+            for part, since in self._alive.items()
+            if now - since > _SILENT_SECONDS
+        }
+        return {**silent, **self._waiting}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ __all__ = ["LedgerFollower", "Taken"]
 
 _COMMIT_SECONDS = 0.25
 _LOOK_SECONDS = 3.0
+_PULSE_SECONDS = 3.0
+"""How often an idle follower stores a position again: reading goes on where nothing can be written, and looks well."""
 _PIECE_RECORDS = 100
 
 
@@ -191,6 +193,8 @@ class LedgerFollower:
         """Store the positions if some time has passed since they were stored last."""
         now = asyncio.get_running_loop().time()
         changed = {one: offset for one, offset in self.positions.items() if self._committed.get(one) != offset}
+        if not changed and now - self._committed_at >= _PULSE_SECONDS:
+            changed = dict(list(self.positions.items())[:1])
         if changed and (at_once or now - self._committed_at >= _COMMIT_SECONDS):
             await self._reader.commit(changed)
             self._committed.update(changed)

@@ -1,6 +1,7 @@
 """Sending: what is handed over is stored express first, a bounded number at a time, and each caller is told."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from lienthong.client import sending
 from lienthong.client.rows import Outgoing
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
@@ -90,3 +92,18 @@ async def test_each_caller_hears_that_the_outbox_cannot_be_written(store: Record
     told = await hand_over(store, some(0, 400), some(400, 400), some(800, 1, EXPRESS_LANE))
     assert [UnavailableError] * 3 == [type(one) for one in told]
     assert [] == store.pending()
+
+
+async def test_a_write_that_takes_long_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka may keep a write waiting without an error: the log says so, once, and nothing of one that is quick."""
+    monkeypatch.setattr(sending, "_LONG_SECONDS", 0.02)
+    with caplog.at_level(logging.WARNING), sending._told_when_it_takes_long():
+        pass
+    await asyncio.sleep(0.04)
+    assert [] == caplog.messages
+    with caplog.at_level(logging.WARNING), sending._told_when_it_takes_long():
+        await asyncio.sleep(0.06)
+    assert 1 == len(caplog.messages)
+    assert "sending waits" in caplog.messages[0]

@@ -153,6 +153,17 @@ def test_a_receipt_decides_what_became_of_it(store: Store, reason: str, state: S
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("reason", ["key_revoked", "key_not_valid", "unknown_key", "expired", "future"])
+def test_an_acknowledgement_that_was_rejected_for_its_time_or_key_is_said_again(store: Store, reason: str) -> None:
+    """Nobody else would say it: it stays to be sent at the next start. One that was wrong in itself does not."""
+    store.add([outgoing(1, kind="acknowledgement"), outgoing(2, kind="acknowledgement"), outgoing(3)])
+    store.take(heard(1, *(ReceiptLine(identity(number), reason, number) for number in (1, 3))))
+    store.take(heard(2, ReceiptLine(identity(2), "malformed", 2)))
+    assert [identity(1)] == [one.id for one in store.pending()]
+    store.take(heard(3, ReceiptLine(identity(1), "", 9)))
+    assert [] == store.pending()
+
+
 def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -> None:
     """Arrived when every recipient has it, acknowledged when every one said more; the newest status is told."""
     store.add([outgoing(1)])

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lienthong.cli.kafka import app
+from lienthong.embedded.plan import ClusterPlan
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +64,7 @@ def test_down_when_nothing_runs() -> None:
         ("up", "--heap", "3"),
         ("up", "--port", "70000"),
         ("up", "--directory", "a,b"),
+        ("up", "--nodes", "2"),
         ("up", "--bootstrap", "nowhere"),
         ("status", "--bootstrap", "host:0"),
         ("up", "--no-such-option"),
@@ -94,3 +96,14 @@ def test_down_leaves_an_existing_cluster_alone(monkeypatch: pytest.MonkeyPatch) 
     result = call("down", "--json")
     assert {"embedded": False, "stopped": False, "bootstrap": "kafka.example:9092"} == json.loads(result.stdout)
     assert 0 == result.exit_code
+
+
+def test_status_of_three_nodes_shows_each(home: Path) -> None:
+    """A folder made for three nodes is known as such: each node has its line, and its entry in the JSON."""
+    (home / "kafka").mkdir(parents=True)
+    ClusterPlan.make().write(home / "kafka" / "cluster.json")
+    result = call("status", "--json")
+    found = json.loads(result.stdout)
+    assert 3 == result.exit_code
+    assert (False, ["1", "2", "3"]) == (found["running"], list(found["nodes"]))
+    assert found["nodes"]["2"]["directory"] == str(home / "kafka" / "node-2")

@@ -68,3 +68,19 @@ def test_a_folder_with_a_comma_is_refused() -> None:
     """Kafka takes a comma for the end of a folder's name, so the records would go elsewhere."""
     with pytest.raises(ValueError, match="comma"):
         NodeSettings(9092, 9093, Path("/a,b"))
+
+
+def test_three_nodes_keep_three_copies_and_notice_a_loss_soon() -> None:
+    """What one node cannot have is set for three: copies in two places at least, and short time-outs."""
+    quorum = ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3")
+    one = parsed(NodeSettings(9092, 9093, Path("/data")))
+    three = parsed(NodeSettings(9092, 9093, Path("/data"), quorum=quorum))
+    assert ("1", "1") == (one["default.replication.factor"], one["min.insync.replicas"])
+    assert ("3", "2") == (three["default.replication.factor"], three["min.insync.replicas"])
+    assert ",".join(quorum) == three["controller.quorum.bootstrap.servers"]
+    assert "false" == three["unclean.leader.election.enable"]
+    # The controllers' change of leader and then the fencing of the dead broker fit into 3 s.
+    fenced = int(three["broker.session.timeout.ms"])
+    elected = int(three["controller.quorum.fetch.timeout.ms"]) + int(three["controller.quorum.election.timeout.ms"])
+    assert fenced + elected < 3_000
+    assert 3 * int(three["broker.heartbeat.interval.ms"]) < fenced

@@ -52,3 +52,31 @@ def test_who_is_not_ready_says_why() -> None:
     assert {"intake": "cannot reach Kafka"} == health.not_ready()
     health.not_ready().clear()
     assert {"intake": "cannot reach Kafka"} == health.not_ready()
+
+
+def test_a_part_that_falls_silent_is_not_ready() -> None:
+    """Kafka may let a part wait without an error: what has not finished a round for seconds is not ready."""
+    now = 100.0
+    health = Health(lambda: now)
+    health.ready("intake/express")
+    now += 60
+    assert {} == health.not_ready()
+    health.alive("intake/express")
+    now += 4
+    assert {} == health.not_ready()
+    now += 2
+    assert {"intake/express": "Kafka has kept it waiting for 6 s"} == health.not_ready()
+    health.alive("intake/express")
+    assert {} == health.not_ready()
+
+
+def test_a_part_that_begins_again_says_why_it_waits() -> None:
+    """The reason of a session that failed stands instead of the silence, and nothing once it is ready."""
+    now = 100.0
+    health = Health(lambda: now)
+    health.alive("dispatch/ordinary")
+    now += 10
+    health.waiting("dispatch/ordinary", "no answer in time")
+    assert {"dispatch/ordinary": "no answer in time"} == health.not_ready()
+    health.ready("dispatch/ordinary")
+    assert {} == health.not_ready()

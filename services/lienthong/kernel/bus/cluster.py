@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Self, TypeAlias, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from lienthong.kernel.bus.publisher import Publisher
@@ -93,6 +94,24 @@ class Bus:
         answer = await self._reach((await self._client()).describe_topics([topic]))
         copies = [len(part["replicas"]) for one in answer if one["error_code"] == 0 for part in one["partitions"]]
         return copies[0] if copies else 0
+
+    async def brokers(self) -> int:
+        """Number of brokers that are there at the moment."""
+        answer = await self._reach((await self._client()).describe_cluster())
+        return len(answer["brokers"])
+
+    async def topic_configuration(self, topic: str) -> dict[str, str]:
+        """All settings of a topic as the brokers have them, those that nobody set too.
+
+        Raises:
+            UnavailableError: there is no such topic, or we may not see its settings.
+        """
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        answers = await self._reach((await self._client()).describe_configs([resource]))
+        error, message, *_, entries = answers[0].resources[0]
+        if error:
+            raise UnavailableError(f"settings of topic {topic}: {message or for_code(error).__name__}")
+        return {entry[0]: entry[1] for entry in entries}
 
     async def topic_names(self) -> set[str]:
         """Names of all topics we may see."""

@@ -1,0 +1,176 @@
+"""How long documents stand still when one broker of three is killed: ``python -m chaos.failover --json FILE``.
+
+Documents are handed over every few milliseconds, by turns in the express lane and in an ordinary one, while
+one node after the other is killed with SIGKILL. The silence of a lane is the longest time without a delivery
+from the kill on; the figure of a kill is the longer one of its two lanes.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import secrets
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from backbone import Backbone, open_backbone
+from lienthong.client import Document
+from lienthong.embedded import EmbeddedCluster
+from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.topics import LEDGER
+
+__all__ = ["Kill", "Stream", "healed", "kill_each", "stream"]
+
+_EVERY_SECONDS = 0.02
+_WATCH_SECONDS = 8.0
+_HEAL_SECONDS = 40.0
+_CALM_SECONDS = 2.0
+_EXPRESS = 3
+
+
+class Kill(NamedTuple):
+    """What the kill of one node did."""
+
+    node: int
+    led_controllers: bool
+    """Whether its controller led the others."""
+    led_lanes: int
+    """How many lanes of the ledger it led."""
+    silence_seconds: float
+    """Longest time without a delivery in a lane, from the kill on."""
+
+
+class Stream:
+    """Documents that flow from one agency to another, and when each arrived."""
+
+    def __init__(self) -> None:
+        self.name = secrets.token_hex(4)
+        """Part of every subject: what was sent before is not sent again."""
+        self.handed = 0
+        """Documents handed over."""
+        self.arrived: dict[int, list[float]] = defaultdict(list)
+        """When documents were delivered, monotonic seconds, by lane."""
+
+    @property
+    def delivered(self) -> int:
+        """Documents delivered so far."""
+        return sum(map(len, self.arrived.values()))
+
+    def silence(self, since: float, until: float) -> float:
+        """Longest time without a delivery in any lane, s; both times monotonic."""
+        longest = 0.0
+        for moments in self.arrived.values():
+            marks = [since, *(one for one in moments if since < one < until), until]
+            longest = max(longest, *(after - before for before, after in pairwise(marks)))
+        return longest
+
+
+@asynccontextmanager
+async def stream(backbone: Backbone, sender: str, recipient: str) -> AsyncIterator[Stream]:
+    """Let documents flow for the time of a context; at its end all that were handed over have arrived."""
+    found = Stream()
+    stopping = asyncio.Event()
+
+    async def send() -> None:
+        async with backbone.client(sender) as client:
+            while not stopping.is_set():
+                priority = _EXPRESS if found.handed % 2 else 0
+                await client.send(
+                    Document(recipients=(recipient,), subject=f"văn bản {found.name}/{found.handed}", priority=priority)
+                )
+                found.handed += 1
+                await asyncio.sleep(_EVERY_SECONDS)
+
+    async def receive() -> None:
+        async with backbone.client(recipient) as client:
+            async for delivery in client.receive():
+                found.arrived[delivery.lane].append(time.monotonic())
+
+    async with asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(send())
+        receiving = tasks.create_task(receive())
+        yield found
+        stopping.set()
+        async with asyncio.timeout(_HEAL_SECONDS):
+            await sending
+            while found.delivered < found.handed:
+                await asyncio.sleep(_EVERY_SECONDS)
+        receiving.cancel()
+
+
+async def healed(cluster: EmbeddedCluster) -> None:
+    """Wait until every copy of the ledger is in sync again.
+
+    Raises:
+        TimeoutError: it is not in time.
+    """
+    async with asyncio.timeout(_HEAL_SECONDS):
+        while True:
+            with suppress(UnavailableError):
+                partitions = await asyncio.to_thread(cluster.partitions, LEDGER)
+                if all(len(one.in_sync) == len(one.replicas) and one.leader for one in partitions.values()):
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def kill_each(cluster: EmbeddedCluster, flowing: Stream, nodes: Sequence[int]) -> list[Kill]:
+    """Kill one node after the other while documents flow, starting each again before the next."""
+    kills = []
+    for node in nodes:
+        await healed(cluster)
+        await asyncio.sleep(_CALM_SECONDS)
+        controller = await asyncio.to_thread(cluster.controller)
+        partitions = await asyncio.to_thread(cluster.partitions, LEDGER)
+        since = time.monotonic()
+        await asyncio.to_thread(cluster.kill, node)
+        await asyncio.sleep(_WATCH_SECONDS)
+        silence = flowing.silence(since, time.monotonic())
+        led = sum(one.leader == node for one in partitions.values())
+        kills.append(Kill(node, controller == node, led, silence))
+        await asyncio.to_thread(cluster.up)
+    return kills
+
+
+async def _measure(rounds: int) -> list[Kill]:
+    with tempfile.TemporaryDirectory(prefix="lienthong-failover-") as folder:
+        cluster = EmbeddedCluster(Path(folder) / "kafka")
+        try:
+            bootstrap = await asyncio.to_thread(cluster.up)
+            async with open_backbone(Path(folder) / "home", bootstrap, ("G22", "H26")) as backbone:
+                for name in ("intake", "dispatch", "notary"):
+                    await backbone.start(name)
+                async with stream(backbone, "G22", "H26") as flowing:
+                    return await kill_each(cluster, flowing, [1, 2, 3] * rounds)
+        finally:
+            await asyncio.to_thread(cluster.down)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=2, help="how often each node is killed")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    options = parser.parse_args()
+    # What aiokafka says while a broker is gone is no news here.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    kills = asyncio.run(_measure(options.rounds))
+    print("| node killed | led the controllers | lanes of the ledger it led | longest silence, s |")
+    print("|---|---|---|---|")
+    for one in kills:
+        print(
+            f"| {one.node} | {'yes' if one.led_controllers else 'no'} | {one.led_lanes} | {one.silence_seconds:.2f} |"
+        )
+    silences = [one.silence_seconds for one in kills]
+    print(f"\nmedian {statistics.median(silences):.2f} s, longest {max(silences):.2f} s")
+    if options.json:
+        options.json.write_text(json.dumps([one._asdict() for one in kills], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    _main()
