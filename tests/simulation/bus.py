@@ -70,6 +70,10 @@ class ModelBus(Bus):
         """Number of copies."""
         return await self._network.request(lambda: self._network.brokers.replication(topic), self._seconds, "Kafka")
 
+    async def brokers(self) -> int:
+        """Number of brokers that are there."""
+        return await self._network.request(self._network.present, self._seconds, "Kafka")
+
     async def topic_names(self) -> set[str]:
         """Names of all topics."""
         return await self._network.request(self._network.brokers.topic_names, self._seconds, "Kafka")

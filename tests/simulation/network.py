@@ -101,6 +101,10 @@ class Network:
         for partition in sorted(self._waiting):
             self.tell(partition)
 
+    def present(self) -> int:
+        """How many brokers are there."""
+        return _NODES - len(self._away)
+
     def is_away(self, node: int | None) -> bool:
         """Whether a broker does not answer; None: whether none does."""
         return len(self._away) == _NODES if node is None else node in self._away
