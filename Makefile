@@ -57,6 +57,10 @@ fuzz: $(VENV)/fuzz ## Fuzz everything that reads bytes from somebody else; CASES
 	@LIENTHONG_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -q tests/unit/kernel/test_fuzz.py
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) $(ARGS)
 
+.PHONY: simulate
+simulate: $(VENV)/dev ## Run simulated worlds with faults; WORLDS=1000 SEED=1
+	@PYTHONPATH=tests $(BIN)/python -m simulation --worlds $(or $(WORLDS),1000) --seed $(or $(SEED),1) $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/dev ## Check format, lint, types and layers
 	@$(BIN)/ruff format --check --quiet services tests || { echo "run 'make format'"; exit 1; }

@@ -15,7 +15,7 @@ from lienthong.client.rows import Outgoing, Summary
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
-from lienthong.kernel.bus import Bus, KafkaSettings
+from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import envelope_id
@@ -116,6 +116,7 @@ class Client:
         kafka: KafkaSettings,
         store: Path,
         clock: Clock = now_ms,
+        connect_bus: Connect = Bus.connect,
     ) -> AsyncIterator[Self]:
         """Connect for the time of a context.
 
@@ -129,20 +130,27 @@ class Client:
             kafka: how to reach Kafka.
             store: the SQLite file; made if there is none.
             clock: time, milliseconds since 1970 UTC.
+            connect_bus: opens the connection to Kafka.
 
         Raises:
             UnavailableError: Kafka does not answer, or holds no backbone.
             RejectedError: the directory does not know the agency as connected, or the key as its own.
         """
-        async with Bus.connect(kafka, agency) as bus:
+        async with connect_bus(kafka, agency) as bus:
             follower = DirectoryReader(bus, trust)
             directory = await follower.load()
             lanes = await bus.lanes(LEDGER)
             if not lanes:
                 raise UnavailableError(f"Kafka at {kafka.bootstrap} shows no ledger to {agency}: ask the operator")
             topics = await bus.partition_counts([outbox(agency), inbox(agency)])
-            if directory.route(agency, clock(), directory.known_at) != agency or len(topics) < 2:  # noqa: PLR2004
+            if directory.route(agency, clock(), directory.known_at) != agency:
                 raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
+            if len(topics) < 2:  # noqa: PLR2004
+                # The broker that was asked may not know of them yet.
+                raise UnavailableError(
+                    f"Kafka at {kafka.bootstrap} does not show the topics of {agency}: they are new, or its access"
+                    " rights are missing"
+                )
             known = directory.key(key.key_id)
             if known.agency != agency:
                 raise RejectedError(

@@ -154,6 +154,9 @@ class Store:
                     )
                 if order is Order.REPEAT:
                     return False
+            if any(cursors.get(lane, (0, 0))[0] > last for lane, (last, _) in round_.cursors.items()):
+                # We read nothing but repeats of that lane, and another process has gone on: not back to where we stand.
+                return False
             self._for_rows(
                 "INSERT INTO inbox (lane, sequence, id, sender, thread, priority, subject, position, judged_at,"
                 " handed, value) VALUES *",

@@ -9,7 +9,7 @@ from lienthong.directory.listing import ListedAgency
 from lienthong.directory.provisioning import provision
 from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import AgencyCode
-from lienthong.kernel.bus import Bus, KafkaSettings, Row
+from lienthong.kernel.bus import Bus, Connect, KafkaSettings, Row
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory import Agency, Directory, Key
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -54,14 +54,19 @@ class Operator:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, kafka: KafkaSettings, trust: Trust, key: SigningKey, clock: Clock = now_ms
+        cls,
+        kafka: KafkaSettings,
+        trust: Trust,
+        key: SigningKey,
+        clock: Clock = now_ms,
+        connect: Connect = Bus.connect,
     ) -> AsyncIterator[Self]:
         """Connect for the time of a context.
 
         Raises:
             UnavailableError: Kafka does not answer.
         """
-        async with Bus.connect(kafka, "lt-operator") as bus:
+        async with connect(kafka, "lt-operator") as bus:
             operator = cls(bus, trust, key, clock)
             if await bus.lanes(DIRECTORY):
                 operator.directory = await DirectoryReader(bus, trust).load()

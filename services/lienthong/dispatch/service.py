@@ -35,7 +35,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     Raises:
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
-    async with Bus.connect(context.settings.kafka(), "lt-dispatch") as bus:
+    async with context.connect(context.settings.kafka(), "lt-dispatch") as bus:
         lanes = await lane_count(bus)
         metrics = DispatchMetrics.register(context.registry)
         async with asyncio.TaskGroup() as tasks:

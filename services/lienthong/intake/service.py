@@ -38,7 +38,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     Raises:
         InvariantError: an out topic was truncated or made again while it was read.
     """
-    async with Bus.connect(context.settings.kafka(), "lt-intake") as bus:
+    async with context.connect(context.settings.kafka(), "lt-intake") as bus:
         follower = DirectoryReader(bus, context.trust)
         directory = await follower.load()
         lanes = await lane_count(bus)
@@ -235,9 +235,10 @@ class _Part:
         partitions = [Partition(topic, lane) for topic in new for lane in self._lanes]
         if partitions:
             await reader.assign({**self._positions, **dict.fromkeys(partitions, 0)})
+            # The end last: another intake may read on and commit in between, and that is no truncation.
+            committed = await reader.committed(partitions)
             begins = await reader.begins(partitions)
             ends = await reader.ends(partitions)
-            committed = await reader.committed(partitions)
             for one, note in (await reader.notes(partitions)).items():
                 if self._brake.found(note, self._judge.directory):
                     self._noted.add(one.number)

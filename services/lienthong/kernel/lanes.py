@@ -1,8 +1,6 @@
 """Lanes: partition n of out, ledger and in. A thread stays in one lane, so its order is kept end to end."""
 
-import secrets
-
-from lienthong.kernel.randomness import random_bytes
+from lienthong.kernel.randomness import random_below, random_bytes
 
 __all__ = ["EXPRESS_LANE", "EXPRESS_PRIORITY", "is_express", "lane_of", "new_thread", "thread_in_lane"]
 
@@ -41,5 +39,5 @@ def thread_in_lane(lane: int, lanes: int) -> bytes:
     """A fresh random thread id that belongs to the lane, for what the backbone itself says there."""
     if lane == EXPRESS_LANE:
         return new_thread(express=True)
-    head = secrets.randbelow(2**62 // (lanes - 1)) * (lanes - 1) + lane - 1
+    head = random_below(2**62 // (lanes - 1)) * (lanes - 1) + lane - 1
     return head.to_bytes(8, "big") + random_bytes(8)

@@ -1,7 +1,7 @@
 """What the backbone adds to a record travels in headers; the value stays as the sender made it.
 
 Text headers are ASCII, numbers decimal. A partition's first record may be its *genesis*: no value,
-the header `genesis`; provisioning writes it once so that no document pays for a partition's first use.
+the header `genesis`; provisioning writes it so that no document pays for a partition's first use.
 
     ledger       verdict  accepted | rejected | opened
                  source   <agency>/<offset>/<generation>  in the out topic, same partition
@@ -23,6 +23,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Verdict
 from lienthong.kernel.merkle import HASH_BYTES
+from lienthong.kernel.topics import is_outbox
 
 __all__ = [
     "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "header_number", "is_genesis",
@@ -117,8 +118,17 @@ class Delivery(NamedTuple):
 
 
 def is_genesis(record: Record) -> bool:
-    """Whether a record is a partition's genesis: it carries nothing and nobody needs it."""
-    return record.offset == 0 and record.value is None and tuple(record.headers) == GENESIS_HEADERS
+    """Whether a record is a genesis: it carries nothing and nobody needs it.
+
+    As a rule it is its partition's first record. Provisioning that was repeated because nobody knew
+    whether it had written, or that two operators did at once, leaves another one further on. In an out
+    topic, where its owner writes, only the first record can be one.
+    """
+    return (
+        record.value is None
+        and tuple(record.headers) == GENESIS_HEADERS
+        and (record.offset == 0 or not is_outbox(record.topic))
+    )
 
 
 def header_number(text: bytes) -> int:

@@ -11,6 +11,7 @@ __all__ = [
     "Partition",
     "TopicSettings",
     "inbox",
+    "is_outbox",
     "outbox",
     "owner_of_outbox",
     "topic_settings",
@@ -41,6 +42,11 @@ class TopicSettings(NamedTuple):
 def outbox(agency: str) -> str:
     """Topic to which an agency, and nobody else, writes."""
     return _OUTBOX + agency
+
+
+def is_outbox(topic: str) -> bool:
+    """Whether a topic is an agency's out topic."""
+    return topic.startswith(_OUTBOX)
 
 
 def inbox(agency: str) -> str:

@@ -37,7 +37,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
     key = SigningKey.load(context.settings.home / "keys" / "notary.pem")
-    async with Bus.connect(context.settings.kafka(), "lt-notary") as bus:
+    async with context.connect(context.settings.kafka(), "lt-notary") as bus:
         lanes = await lane_count(bus)
         said = Counter("lienthong_notary_receipts", "Receipts sent", ["lane"], registry=context.registry)
         async with asyncio.TaskGroup() as tasks:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from lienthong.kernel.bus import Bus, Connect
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.trust import Trust
@@ -45,6 +46,7 @@ class Context:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     health: Health = field(default_factory=Health)
     clock: Clock = now_ms
+    connect: Connect = Bus.connect
 
     def lane_groups(self, count: int) -> dict[str, list[int]]:
         """The lanes this process serves, of the `count` that the backbone has, by how they are read.

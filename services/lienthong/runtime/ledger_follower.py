@@ -91,9 +91,10 @@ class LedgerFollower:
     async def _rebuild(self) -> None:
         reader = self._reader
         await reader.assign(dict.fromkeys(self._partitions, 0))
+        # The end last: another process of the service may append and commit in between, and that is no truncation.
+        committed = await reader.committed(self._partitions)
         begins = await reader.begins(self._partitions)
         ends = await reader.ends(self._partitions)
-        committed = await reader.committed(self._partitions)
         starts = {one: committed.get(one, begins[one]) for one in self._partitions}
         for partition, position in starts.items():
             if not begins[partition] <= position <= ends[partition]:

@@ -332,6 +332,19 @@ def test_two_processes_that_hand_over_the_same_content_send_it_once(path: Path, 
     other.close()
 
 
+def test_a_round_of_repeats_does_not_move_the_cursor_back(path: Path, store: Store) -> None:
+    """A process that read nothing but repeats, while another went on, is told so; otherwise 4 would be stored twice."""
+    store.take(arrivals(1, 3))
+    other = Store(path)
+    other.take(arrivals(4, 6))
+    other.close()
+
+    assert not store.take(Round({}, {1: (3, 9)}, [], [], []))
+    assert {1: (6, 7)} == store.cursors()
+    assert store.take(Round({}, {1: (6, 9)}, [], [], []))
+    assert {1: (6, 9)} == store.cursors()
+
+
 def test_a_round_without_records_for_us_moves_the_cursor(store: Store) -> None:
     """A genesis, for instance, or records that were not believed."""
     assert store.take(Round({}, {1: (0, 1)}, [], [], []))

@@ -6,9 +6,9 @@ hang. So here every setting is explicit, every wait has a bound, a producer that
 away and made anew, and what is thrown away is closed within a bound of its own.
 """
 
-from lienthong.kernel.bus.cluster import Bus
+from lienthong.kernel.bus.cluster import Bus, Connect
 from lienthong.kernel.bus.publisher import Appended, Publisher, Row
 from lienthong.kernel.bus.reader import Reader
 from lienthong.kernel.bus.settings import KafkaSettings
 
-__all__ = ["Appended", "Bus", "KafkaSettings", "Publisher", "Reader", "Row"]
+__all__ = ["Appended", "Bus", "Connect", "KafkaSettings", "Publisher", "Reader", "Row"]

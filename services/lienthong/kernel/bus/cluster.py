@@ -1,9 +1,9 @@
 """A Kafka cluster: makes readers and publishers, knows topics."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Self, TypeAlias, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -18,7 +18,7 @@ from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
 from lienthong.kernel.topics import Partition, TopicSettings
 
-__all__ = ["Bus"]
+__all__ = ["Bus", "Connect"]
 
 _Result = TypeVar("_Result")
 _BATCH_BYTES = 1_040_000
@@ -207,3 +207,7 @@ class Bus:
                     quiet_since = now
                 elif now - quiet_since > self.settings.timeout_seconds:
                     raise UnavailableError(f"no record of {min(left)} came for {now - quiet_since:.0f} s")
+
+
+Connect: TypeAlias = Callable[[KafkaSettings, str], AbstractAsyncContextManager[Bus]]
+"""Opens a connection to Kafka under a client id, as `Bus.connect` does: the one place where another bus can stand."""

@@ -1,0 +1,149 @@
+"""Defects that the simulation found, each by itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from lienthong.client import Client
+from lienthong.directory.listing import ListedAgency
+from lienthong.directory.operator import Operator, make_trust
+from lienthong.intake.service import serve as intake
+from lienthong.kernel.agency import agency_code
+from lienthong.kernel.bus import Row
+from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.ledger import Source, is_genesis, write_opened
+from lienthong.kernel.topics import LEDGER, Partition, TopicSettings, inbox, outbox
+from lienthong.runtime.context import Context
+from lienthong.runtime.ledger_follower import LedgerFollower
+from lienthong.runtime.metrics import KafkaMetrics
+from lienthong.runtime.settings import Settings
+from simulation.bus import connector
+from simulation.history import History
+from simulation.kafka import BatchId, Brokers
+from simulation.loop import VirtualLoop
+from simulation.network import Network
+from simulation.surroundings import key_named
+
+NOW = 1_790_000_000_000
+
+
+class BusyBrokers(Brokers):
+    """As soon as somebody has asked where a partition ends, another process of the service goes on and commits."""
+
+    def __init__(self, topic: str, group: str) -> None:
+        super().__init__()
+        self.busy = False
+        self._asked: set[Partition] = set()
+        self._busy_topic = topic
+        self._group = group
+
+    def end(self, partition: Partition) -> int:
+        """Where it ended before the other process went on."""
+        end = super().end(partition)
+        if self.busy and partition.topic == self._busy_topic and partition not in self._asked:
+            self._asked.add(partition)
+            headers = write_opened(Source("H01", end, "g"), at=NOW, known=NOW)
+            self.append(partition, BatchId(-1, end), [Row(None, headers, b"x")], at=NOW)
+            self.commit(self._group, {partition: end + 1}, {})
+        return end
+
+
+def on_virtual_time(brokers: Brokers, action: Callable[[Network], Awaitable[None]]) -> None:
+    """Run something over a calm model."""
+    loop = VirtualLoop(Random(1))
+    network = Network(brokers, Random(2), lambda: NOW, History())
+    try:
+        loop.run_until_complete(action(network))
+    finally:
+        loop.discard()
+
+
+def test_a_projection_that_starts_while_another_commits_raises_no_alarm(tmp_path: Path) -> None:
+    """What the other has committed in between lies beyond the end that was looked up, and nothing is truncated."""
+    brokers = BusyBrokers(LEDGER, "g")
+
+    async def start(network: Network) -> None:
+        brokers.create(TopicSettings(LEDGER, 1, {}), 1)
+        brokers.busy = True
+        settings = Settings(home=tmp_path, bootstrap="model:1")
+        async with (
+            connector(network)(settings.kafka(), "test") as bus,
+            LedgerFollower(bus, group="g", lanes=[0], clock=lambda: NOW, rest_ms=0) as follower,
+        ):
+            assert {Partition(LEDGER, 0): 0} == follower.positions
+
+    on_virtual_time(brokers, start)
+
+
+def test_an_intake_that_starts_while_another_commits_raises_no_alarm(tmp_path: Path) -> None:
+    """The same for out topics."""
+    brokers = BusyBrokers(outbox("H01"), "lt.intake")
+
+    async def start(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1")
+        connect = connector(network)
+        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies([ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)])
+        brokers.busy = True
+        context = Context(settings, trust, clock=lambda: NOW, connect=connect)
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, stopping.set)
+        await intake(context, KafkaMetrics.register(context.registry), stopping)
+        assert not context.health.not_ready()
+
+    on_virtual_time(brokers, start)
+
+
+def test_two_operators_who_connect_an_agency_at_once_harm_nobody(tmp_path: Path) -> None:
+    """Both see an empty partition and both write its genesis; in inbox and ledger both are passed over."""
+    brokers = Brokers()
+
+    async def provision_twice(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
+        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
+
+        async def provision() -> None:
+            async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
+                await operator.provision(lanes=2)
+                await operator.add_agencies(listed)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(provision())
+            tasks.create_task(provision())
+
+    on_virtual_time(brokers, provision_twice)
+    for topic in (LEDGER, inbox("H01")):
+        records = brokers.fetch(Partition(topic, 0), 0, 10)
+        assert len(records) == 2
+        assert all(map(is_genesis, records))
+
+
+def test_a_client_that_does_not_see_its_new_topics_yet_is_to_try_again(tmp_path: Path) -> None:
+    """Not every broker knows of a topic that was just made: that is no reason to reject the agency for good."""
+    brokers = Brokers()
+
+    async def open_too_early(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
+        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
+        async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies(listed)
+            await operator.add_keys([("H01", key_named("H01").public_key)])
+        brokers.delete(inbox("H01"))
+        with pytest.raises(UnavailableError, match="does not show the topics of H01"):
+            async with Client.open(
+                "H01", key_named("H01"), trust, settings, tmp_path / "store", lambda: NOW, connector(network)
+            ):
+                pass
+
+    on_virtual_time(brokers, open_too_early)
