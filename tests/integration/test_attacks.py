@@ -77,7 +77,7 @@ async def received(backbone: Backbone, agency: str) -> tuple[list[bytes], int]:
 async def inject(backbone: Backbone, agency: str, value: bytes | None, **changes: Any) -> None:
     """Write to somebody's inbox, as only dispatch may: the next number, unless it is changed."""
     records = [record for record in await backbone.read(inbox(agency)) if record.partition == LANE]
-    last = read_delivery(records[-1])
+    last = max(read_delivery(record) for record in records)
     identity: bytes = envelope_id(decode_envelope(value).statement) if value else bytes(32)
     delivery = Delivery(last.sequence + 1, last.position + 1, now_ms(), identity, "document")._replace(**changes)
     async with backbone.bus() as bus, bus.publisher() as publisher:
