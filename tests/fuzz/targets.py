@@ -187,7 +187,7 @@ def _entry_seeds() -> list[bytes]:
 
 def _pem() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        SigningKey.generate().save(Path(folder) / "key.pem")
+        SENDER_KEY.save(Path(folder) / "key.pem")
         return (Path(folder) / "key.pem").read_bytes()
 
 

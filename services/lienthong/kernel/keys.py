@@ -4,7 +4,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -78,6 +78,9 @@ class SigningKey:
             private = load_pem_private_key(path.read_bytes(), password=None)
         except FileNotFoundError as error:
             raise ValueError(f"there is no signing key at {path}") from error
+        except InternalError as error:
+            # Its text is a page about OpenSSL.
+            raise ValueError(f"cannot read a signing key from {path}: no key that OpenSSL can set up") from error
         except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ValueError(f"cannot read a signing key from {path}: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):
