@@ -137,6 +137,9 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
     async with Rig.running(folder, options.rate, say) as rig:
         injected = await _play(rig, schedule, options.minutes * 60)
         await rig.heal(say)
+        # What a second process of an agency left unsent when it died goes out when the next one starts.
+        for agent in rig.agents.values():
+            await agent.kill()
         say("healed; waiting until every document has come to its end")
         unfinished = await drain(rig, options.patience)
         say("fresh readers read everything again")

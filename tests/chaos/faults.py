@@ -28,6 +28,7 @@ _ROLL_SECONDS = 1.0
 _SAMPLES = 3
 _HOUR_MS = 3_600_000
 _DAMAGED_BYTES = 8_192
+_NOTICED_SECONDS = 8
 
 ALLOWED_REJECTIONS: Mapping[FaultKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -132,8 +133,10 @@ async def _broker_disk_full(rig: Rig, injection: Injection) -> None:
     await asyncio.to_thread(fill, filler)
     await asyncio.sleep(injection.seconds)
     filler.unlink()
-    # A broker whose only disk fails ends by itself.
-    await rig.start_brokers([SMALL_NODE])
+    # A broker whose only disk fails ends by itself, at its next write.
+    for _ in range(_NOTICED_SECONDS):
+        await rig.start_brokers([SMALL_NODE])
+        await asyncio.sleep(1)
 
 
 def fill(file: Path) -> None:

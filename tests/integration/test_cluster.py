@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 HEAP_MIB = 256
 WATCH_SECONDS = 7.0
 """Kafka's defaults take 9 to 12 s; what the settings here take is measured by ``python -m chaos.failover``."""
+STILL_SECONDS = 20.0
+"""A broker that stands still is noticed by the answers that it owes, for which nobody waits longer than 5 s."""
 MORE = 25
 """More documents than are on their way at a moment: those that come then were sent after the kill."""
 SERVICES = ("intake", "dispatch", "notary")
@@ -119,20 +121,38 @@ async def test_one_node_killed_stops_documents_for_moments(
 async def test_a_node_that_stands_still_is_passed_over_and_comes_back(
     cluster: EmbeddedCluster, backbone: Backbone
 ) -> None:
-    """SIGSTOP: another leads what it led; after SIGCONT it has all copies again."""
-    node = cluster.partitions(LEDGER)[0].leader
-    assert node is not None
-    cluster.pause(node)
-    try:
-        status = cluster.status()
-        assert (True, False) == (status.nodes[node].running, status.nodes[node].ready)
-        async with asyncio.timeout(20):
-            while (await leader(cluster)) in (node, None):
-                await asyncio.sleep(0.1)
-    finally:
-        cluster.resume(node)
+    """SIGSTOP keeps every connection open: others lead what it led, documents flow again, and it catches up later."""
+    async with stream(backbone, "G22", "H26") as flowing:
+        await flows(flowing, 20, 20)
+        node = cluster.partitions(LEDGER)[0].leader
+        assert node is not None
+        before = {lane: len(moments) for lane, moments in flowing.arrived.items()}
+        cluster.pause(node)
+        try:
+            status = cluster.status()
+            assert (True, False) == (status.nodes[node].running, status.nodes[node].ready)
+            async with asyncio.timeout(STILL_SECONDS):
+                while any(len(flowing.arrived[lane]) < count + MORE for lane, count in before.items()):
+                    await asyncio.sleep(0.02)
+            assert (await leader(cluster)) not in (node, None)
+        finally:
+            cluster.resume(node)
     await healed(cluster)
     assert cluster.status().ready
+
+
+async def test_questions_are_answered_while_a_node_is_gone(cluster: EmbeddedCluster, backbone: Backbone) -> None:
+    """A connection that knows the dead node as one of three asks another instead."""
+    topics = [LEDGER, DIRECTORY, outbox("G22")]
+    async with backbone.bus() as bus:
+        before = await bus.generations(topics)
+        cluster.kill(1)
+        for _ in range(20):
+            assert before == await bus.generations(topics)
+            assert set(topics) == set(await bus.partition_counts(topics))
+            assert 3 == await bus.replication(LEDGER)
+    await asyncio.to_thread(cluster.up)
+    await healed(cluster)
 
 
 async def leader(cluster: EmbeddedCluster) -> int | None:

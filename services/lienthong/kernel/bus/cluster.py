@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Self, TypeAlias, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
 from lienthong.kernel.bus.publisher import Publisher
 from lienthong.kernel.bus.reader import Reader
@@ -27,6 +27,9 @@ _BATCH_BYTES = 1_040_000
 largest envelope with the headers of 500 routes."""
 _QUARANTINE_BATCH_BYTES = 2_000_000
 _FOLLOW_SECONDS = 0.02
+_TRIES = 4
+_ASK_SECONDS = 3.0
+"""Longest wait for one broker's answer to a question that any of them can answer."""
 
 
 class Bus:
@@ -57,7 +60,10 @@ class Bus:
             await bus.close()
 
     async def _open_admin(self) -> AIOKafkaAdminClient:
-        admin = AIOKafkaAdminClient(**self.settings.client_options(self._name))
+        options = self.settings.client_options(self._name)
+        # Making topics may take long, and is not begun again.
+        options["request_timeout_ms"] = int(self.settings.timeout_seconds * 1000)
+        admin = AIOKafkaAdminClient(**options)
         try:
             await self._reach(admin.start())
         except BaseException:
@@ -78,26 +84,45 @@ class Bus:
     async def _client(self) -> AIOKafkaAdminClient:
         return self._admin or await self._open_admin()
 
+    async def _ask(self, question: Callable[[AIOKafkaAdminClient], Awaitable[_Result]]) -> _Result:
+        """Ask any broker. One that has just died or stands still is known as one of the cluster for a while."""
+        admin = await self._client()
+
+        async def ask() -> _Result:
+            # aiokafka asks a random one, so that only many tries make sure that a living one is asked.
+            brokers = len(admin._client.cluster.brokers())  # noqa: SLF001 - the admin client has no public way
+            for _ in range(brokers * _TRIES):
+                try:
+                    async with asyncio.timeout(_ASK_SECONDS):
+                        return await question(admin)
+                except (KafkaConnectionError, NodeNotReadyError, TimeoutError):
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_ASK_SECONDS):
+                            await admin._client.force_metadata_update()  # noqa: SLF001
+                    await asyncio.sleep(_FOLLOW_SECONDS)
+            return await question(admin)
+
+        return await self._reach(ask())
+
     async def lanes(self, topic: str) -> int:
         """Number of partitions of a topic; 0 if there is no such topic."""
         return (await self.partition_counts([topic])).get(topic, 0)
 
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         """Number of partitions of each of the topics that exist."""
-        admin = await self._client()
         names = list(topics)
-        answer = await self._reach(admin.describe_topics(names)) if names else []
+        answer = await self._ask(lambda admin: admin.describe_topics(names)) if names else []
         return {one["topic"]: len(one["partitions"]) for one in answer if one["error_code"] == 0}
 
     async def replication(self, topic: str) -> int:
         """Number of copies of a topic's first partition; 0 if there is no such topic."""
-        answer = await self._reach((await self._client()).describe_topics([topic]))
+        answer = await self._ask(lambda admin: admin.describe_topics([topic]))
         copies = [len(part["replicas"]) for one in answer if one["error_code"] == 0 for part in one["partitions"]]
         return copies[0] if copies else 0
 
     async def brokers(self) -> int:
         """Number of brokers that are there at the moment."""
-        answer = await self._reach((await self._client()).describe_cluster())
+        answer = await self._ask(lambda admin: admin.describe_cluster())
         return len(answer["brokers"])
 
     async def topic_configuration(self, topic: str) -> dict[str, str]:
@@ -107,7 +132,7 @@ class Bus:
             UnavailableError: there is no such topic, or we may not see its settings.
         """
         resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-        answers = await self._reach((await self._client()).describe_configs([resource]))
+        answers = await self._ask(lambda admin: admin.describe_configs([resource]))
         error, message, *_, entries = answers[0].resources[0]
         if error:
             raise UnavailableError(f"settings of topic {topic}: {message or for_code(error).__name__}")
@@ -115,17 +140,15 @@ class Bus:
 
     async def topic_names(self) -> set[str]:
         """Names of all topics we may see."""
-        return set(await self._reach((await self._client()).list_topics()))
+        return set(await self._ask(lambda admin: admin.list_topics()))
 
     async def generations(self, topics: Sequence[str]) -> dict[str, str]:
         """The id Kafka gave each topic when it was created (KIP-516), in hex; 32 characters.
 
         A topic deleted and made again has another one. Topics that do not exist are left out.
         """
-        admin = await self._client()
-        node = admin._client.get_random_node()  # noqa: SLF001 - the admin client has no public way to send
         request = TopicIdsRequest(list(topics))
-        answer = await self._reach(admin._client.send(node, request))  # noqa: SLF001
+        answer = await self._ask(lambda admin: admin._send_request(request))  # noqa: SLF001 - there is no public way
         return {name: topic_id.hex() for error, name, topic_id, *_ in answer.topics if error == 0}
 
     async def create_topics(self, topics: Sequence[TopicSettings], *, replication: int) -> list[str]:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["KafkaSettings"]
 
+_BROKER_SECONDS = 5.0
+"""Longest wait for one answer of one broker. One that stands still keeps its connections, and only this tells."""
+
 
 class KafkaSettings(BaseModel):
     """How to reach a Kafka cluster."""
@@ -40,7 +43,7 @@ class KafkaSettings(BaseModel):
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap.split(","),
             "client_id": client_id,
-            "request_timeout_ms": int(self.timeout_seconds * 1000),
+            "request_timeout_ms": int(min(self.timeout_seconds, _BROKER_SECONDS) * 1000),
             "metadata_max_age_ms": 30_000,
             "security_protocol": "PLAINTEXT",
         }
