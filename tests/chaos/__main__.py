@@ -49,9 +49,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=25.0, help="documents a second of each of four agencies")
     parser.add_argument("--patience", type=float, default=150.0, help="seconds for documents to come to their end")
     parser.add_argument("--schedule", type=Path, help="play this schedule instead of drawing one")
-    parser.add_argument("--folder", type=Path, help="where journals and logs go; by default a temporary one")
+    parser.add_argument("--folder", type=Path, help="where journals and logs go, and stay; default: a temporary one")
     parser.add_argument("--json", type=Path, help="write the result there as well")
-    parser.add_argument("--keep", action="store_true", help="keep the folder although nothing was found")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary folder although nothing was found")
     return parser.parse_args()
 
 
@@ -89,7 +89,8 @@ def main() -> int:
             f"python -m chaos --minutes {options.minutes:g} --rate {options.rate:g} --schedule {folder}/schedule.json"
         )
         return 1
-    if not options.keep:
+    if not options.keep and options.folder is None:
+        # A folder that somebody named may hold more than we wrote.
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
