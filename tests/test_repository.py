@@ -69,8 +69,8 @@ def test_the_client_promises_exactly_this() -> None:
     """The names an agency may import; anything else may change."""
     expected = {
         "Client", "Delivery", "Document", "Event", "File", "Flag", "History", "InvariantError", "Life",
-        "LienthongError", "OverloadedError", "Priority", "Progress", "RejectedError", "Replacement", "Request", "Saying", "Signer",
-        "Stage", "State", "Status", "UnavailableError", "connect",
+        "LienthongError", "OverloadedError", "Priority", "Progress", "RejectedError", "Replacement", "Request",
+        "Saying", "Signer", "Stage", "State", "Status", "UnavailableError", "connect",
     }  # fmt: skip
     assert expected == set(client.__all__)
 
