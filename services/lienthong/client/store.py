@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lienthong.client.account import Received, account, received
-from lienthong.client.documents import Progress, State
+from lienthong.client.documents import Document, Progress, State, document_of
 from lienthong.client.history import History
 from lienthong.client.packing import join, pack, split, unpack
 from lienthong.client.rows import Arrival, Heard, Outgoing, ReceiptLine, Round, Summary
 from lienthong.client.tables import FORMS, SCHEMA, SETTINGS, SUMMARY, UNFINISHED
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
+from lienthong.kernel.statement import decode_statement
 
 __all__ = ["Store"]
 
@@ -293,6 +294,19 @@ class Store:
         with self._sql as sql:
             sql.execute("BEGIN")
             return account(sql, envelope_id, agency)
+
+    def document(self, envelope_id: bytes) -> Document:
+        """A document of the outbox as it was sent.
+
+        Raises:
+            ValueError: there is none under this id.
+        """
+        row = self._sql.execute(
+            "SELECT statement FROM outbox WHERE id = ? AND kind = 'document' AND statement IS NOT NULL", (envelope_id,)
+        ).fetchone()
+        if row is None:
+            raise ValueError(f"nothing was sent under id {envelope_id.hex()}")
+        return document_of(decode_statement(row[0]))
 
     def received(self, envelope_id: bytes, agency: str) -> Received | None:
         """Something in the inbox that may be spoken of; None if nothing is there under this id."""

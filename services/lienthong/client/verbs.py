@@ -163,8 +163,23 @@ class Verbs:
         return await self.acknowledge(envelope_id, Status.AGREED)
 
     async def refuse(self, envelope_id: bytes, reason: str) -> bytes:
-        """Refuse what is asked (16); as `agree`, with a reason."""
-        return await self.acknowledge(envelope_id, Status.CHANGE_REFUSED, reason)
+        """Refuse what is asked (16), or a document of which nothing is asked (02).
+
+        Args:
+            envelope_id: as for `agree`.
+            reason: why, 1 to 500 characters.
+
+        Raises:
+            ValueError: it was not received here, there is no reason, or that is impossible: the sentence says why.
+        """
+        history = await self.history(envelope_id)
+        received = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._store.received, envelope_id, self.agency
+        )
+        is_request = received is not None and (received.asked or received.by_status)
+        is_asked = history is not None and any(life.request is not Request.NONE for life in history.awaited.values())
+        status = Status.CHANGE_REFUSED if is_request or is_asked else Status.REFUSED
+        return await self.acknowledge(envelope_id, status, reason)
 
     async def acknowledge(self, envelope_id: bytes, status: Status | str, reason: str = "") -> bytes:
         """Say what became of a document that was received earlier, in this process or before.
