@@ -65,6 +65,12 @@ class Pair:
                         break
                     await asyncio.sleep(0.02)
 
+    async def until_received(self, identity: bytes) -> None:
+        """Wait until the recipient's store has a document."""
+        async with asyncio.timeout(30):
+            while await self.recipient.history(identity) is None:
+                await asyncio.sleep(0.02)
+
     async def stage(self, identity: bytes, stage: Stage, request: Request = Request.NONE) -> None:
         """Wait until both sides know it at this stage, and nothing else asked than this."""
 
@@ -257,6 +263,18 @@ async def test_several_documents_are_replaced(pair: Pair) -> None:
     assert (Stage.ACCEPTED, []) == (history.lives[RECIPIENT].stage, [one for one in history.sayings if one.flags])
 
 
+async def test_a_document_is_answered_before_it_is_handed_over(pair: Pair) -> None:
+    """By its id, as a command does; that it is handed over afterwards takes nothing back."""
+    identity = await pair.sent()
+    await pair.until_received(identity)
+    await pair.recipient.acknowledge(identity, Status.ASSIGNED)
+    assert identity == (await pair.next()).id
+    await pair.sent()
+    await pair.next()
+    await pair.stage(identity, Stage.ASSIGNED)
+    assert {(RECIPIENT, "04")} <= set(said(await pair.recipient.history(identity)))
+
+
 async def test_what_is_impossible_is_refused_here(pair: Pair) -> None:
     """Each with a sentence that says why; nothing is sent."""
     identity = await pair.sent()
@@ -270,6 +288,8 @@ async def test_what_is_impossible_is_refused_here(pair: Pair) -> None:
         await pair.recipient.recall(identity, "không phải của tôi")
     with pytest.raises(ValueError, match="nothing was sent under this id"):
         await pair.sender.recall(bytes(32), "không có")
+    with pytest.raises(ValueError, match="none of its recipients is named"):
+        await pair.sender.update(identity, Document(recipients=(OTHER,), subject="V/v sửa"))
     with pytest.raises(ValueError, match="give a reason"):
         await pair.sender.recall(identity, "")
     with pytest.raises(ValueError, match="has not received"):

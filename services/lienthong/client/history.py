@@ -119,12 +119,15 @@ def live(history: History, recipients: Iterable[str], sayings: Iterable[Saying])
     Args:
         history: everything but lives and sayings.
         recipients: the agencies it was delivered to.
-        sayings: in any order, without flags.
+        sayings: in any order, without flags; of several under one id the first counts.
     """
     lives = dict.fromkeys(recipients, INITIAL)
     awaited: dict[str, Life] | None = None
     flagged = []
-    for one in sorted(sayings, key=lambda one: _LAST if one.position is None else one.position):
+    unique: dict[bytes, Saying] = {}
+    for one in sayings:
+        unique.setdefault(one.id, one)
+    for one in sorted(unique.values(), key=_place):
         if one.position is None and awaited is None:
             awaited = dict(lives)
         flags: dict[str, Flag] = {}
@@ -132,6 +135,10 @@ def live(history: History, recipients: Iterable[str], sayings: Iterable[Saying])
             _say(one, history, lives if awaited is None else awaited, flags)
         flagged.append(one._replace(flags=flags))
     return history._replace(lives=lives, awaited=awaited or lives, sayings=flagged)
+
+
+def _place(one: Saying) -> tuple[int, int]:
+    return (_LAST, one.created) if one.position is None else (one.position, 0)
 
 
 def _say(one: Saying, history: History, lives: dict[str, Life], flags: dict[str, Flag]) -> None:

@@ -334,10 +334,10 @@ class Receiver:
         """The documents of the inbox that a delivery speaks of."""
         loop = asyncio.get_running_loop()
         found = [
-            await loop.run_in_executor(self._thread, self._store.history, one, self._agency)
+            await loop.run_in_executor(self._thread, self._store.received, one, self._agency)
             for one in documents_named(delivery.statement)
         ]
-        return [one for one in found if one is not None and not one.own]
+        return [one.history for one in found if one is not None]
 
     async def _is_our_turn(self, idle_seconds: float | None) -> bool:
         """Wait until no other process of the agency receives; whether that was in time."""

@@ -73,6 +73,8 @@ class Verbs:
         """
         history = await self._of_ours(envelope_id)
         to = [code for code in document.recipients if code in history.addressed]
+        if not to:
+            raise ValueError("an update goes to those who have the document: none of its recipients is named")
         self._check(history, Event.UPDATE, to)
         receivers = _CHANGED_RECEIVERS if set(document.recipients) != set(history.addressed) else 0
         document = document.model_copy(
@@ -214,7 +216,7 @@ class Verbs:
         place = received.waits_at
         outgoing = acknowledgement(
             self.agency, history.sender, history.thread, history.lane, history.priority, named, status, reason,
-            self._clock(), refers=named if received.by_status or place is None else (),
+            self._clock(), refers=named,
         )  # fmt: skip
         settled = [] if place is None else [(0 if received.by_status else 1, *place)]
         await loop.run_in_executor(self._thread, self._store.settle, settled, [outgoing])
@@ -264,7 +266,9 @@ class Verbs:
             self._check(history, event, recipients)
             return list(recipients)
         flags = self._flags(history, event, history.addressed)
-        found = [code for code in history.addressed if code not in flags]
+        possible = [code for code in history.addressed if code not in flags]
+        # Where it has been taken back it need not be said again, unless that is everywhere.
+        found = [code for code in possible if not history.awaited[self._agency_of(history, code)].frozen] or possible
         if not found:
             self._check(history, event, history.addressed)
         return found

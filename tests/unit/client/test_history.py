@@ -56,6 +56,13 @@ def test_what_has_no_place_in_the_ledger_is_awaited() -> None:
     assert (Stage.ACCEPTED, Stage.PROCESSING) == (found.lives[RECIPIENT].stage, found.awaited[RECIPIENT].stage)
 
 
+def test_one_statement_counts_once() -> None:
+    """However many rows of the store lead to it."""
+    one = saying(Event.AGREED, position=2)
+    found = history(saying(Event.UPDATE, SENDER, 1, asking=Asking(Request.UPDATE, b"u")), one, one)
+    assert [Event.UPDATE, Event.AGREED] == [one.event for one in found.sayings]
+
+
 def test_a_recall_is_said_to_those_it_was_delivered_to() -> None:
     """The others keep the document."""
     found = history(saying(Event.RECALL, SENDER, to=[OTHER]))
