@@ -11,6 +11,7 @@ from lienthong.kernel.bus import Appended, Bus, Connect, KafkaSettings, Publishe
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import Partition, TopicSettings
 from simulation.kafka import BatchId, ModelRecord, OutOfRangeError, RowTooLargeError, UnknownTopicError, size_of
@@ -127,7 +128,7 @@ class ModelBus(Bus):
         """A publisher."""
         production = super().publisher(name, quarantine=quarantine)
         size = min(self._batch_bytes or production._batch_bytes, production._batch_bytes)
-        return ModelPublisher(self.settings, production._name, size, self._network)
+        return ModelPublisher(self.settings, production._name, size, self.pieces, self._network)
 
     def reader(
         self,
@@ -148,8 +149,8 @@ class ModelBus(Bus):
 class ModelPublisher(Publisher):
     """Appends in batches; each partition's batches one after the other, those of several beside each other."""
 
-    def __init__(self, settings: KafkaSettings, name: str, batch_bytes: int, network: Network) -> None:
-        super().__init__(settings, name, batch_bytes)
+    def __init__(self, settings: KafkaSettings, name: str, batch_bytes: int, pieces: Pieces, network: Network) -> None:
+        super().__init__(settings, name, batch_bytes, pieces)
         self._network = network
         self._id = 0
         self._number = 0

@@ -10,7 +10,6 @@ from lienthong.kernel.clock import Clock
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count, LedgerFold, ids_horizon_ms
 from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry, read_in_brief
-from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.runtime.last_routed import LastRouted
 
@@ -156,7 +155,8 @@ class LedgerFollower:
         """
         taken: list[Taken] = []
         await self._look_at_ends()
-        async for some in rounds_in_pieces(await self._reader.take(timeout_seconds, max_records)):
+        rounds = await self._reader.take(timeout_seconds, max_records)
+        async for some in self._bus.pieces.cut_rounds(rounds):
             for partition, records in some.items():
                 lane = partition.number
                 fold = self._folds[lane]

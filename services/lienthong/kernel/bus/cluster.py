@@ -17,6 +17,7 @@ from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.topics import Partition, TopicSettings
 
 __all__ = ["Bus", "Connect"]
@@ -37,6 +38,8 @@ class Bus:
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
         self.settings = settings
+        self.pieces = Pieces()
+        """How finely whatever works with this bus cuts its work."""
         self._name = name
         self._admin: AIOKafkaAdminClient | None = None
 
@@ -193,7 +196,7 @@ class Bus:
     def publisher(self, name: str = "", *, quarantine: bool = False) -> "Publisher":
         """A publisher of its own connection. Open it with ``async with``."""
         size = _QUARANTINE_BATCH_BYTES if quarantine else _BATCH_BYTES
-        return Publisher(self.settings, f"{self._name}{name}", size)
+        return Publisher(self.settings, f"{self._name}{name}", size, self.pieces)
 
     def reader(
         self,
