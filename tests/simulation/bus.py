@@ -145,6 +145,14 @@ class ModelBus(Bus):
             self.settings, f"{self._name}", group, Pace(rest_ms / 1000, always=always_rest), self._network
         )
 
+    async def sweep(
+        self, ranges: Mapping[Partition, tuple[int, int]]
+    ) -> AsyncIterator[tuple[Partition, Sequence[Record]]]:
+        """As a scan: the model knows no batches on the way."""
+        async for records in self.scan(ranges):
+            if records:
+                yield Partition(records[0].topic, records[0].partition), records
+
 
 class ModelPublisher(Publisher):
     """Appends in batches; each partition's batches one after the other, those of several beside each other."""
