@@ -18,10 +18,11 @@ COARSE_PIECE = 250
 """The same while none come, and so how long the first one waits at each hop: ten to twenty milliseconds."""
 _LIGHT = 4
 """So many times as many where little is done with each."""
-_LATELY_SECONDS = 10.0
-"""For so long after an express record the next one is expected. A document, its acknowledgements, its receipt and the
-answer of whoever reads it follow one another within seconds; where express documents are rarer than that, each is a
-first one, and cutting finely all the time would cost every ordinary document more than it saves them."""
+_LATELY_SECONDS = 2.0
+"""For so long after an express record the next one is expected. A document, its receipt and its acknowledgement follow
+one another within a second. Where express documents are rarer than that, each is a first one, and cutting finely all
+the time would cost all ordinary documents more than it saves one; and a queue goes on quickly when the last one is
+through."""
 _TURNS = 10
 """Most turns of the event loop between two pieces. Between a record's arrival on its connection and the row made of it
 being on the way, tasks wake one another about so often, once a turn."""

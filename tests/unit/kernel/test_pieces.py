@@ -96,17 +96,17 @@ async def test_between_two_pieces_others_get_their_turn(steps: Steps) -> None:
 
 
 async def test_pieces_are_fine_for_a_while_after_an_express_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Coarse before, fine while one was seen within ten seconds, coarse again."""
+    """Coarse before, fine while one was seen within two seconds, coarse again."""
     now = 1_000.0
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
     pieces = Pieces()
     assert [COARSE_PIECE, 50] == await sizes_of(pieces, COARSE_PIECE + 50)
     await sizes_of(pieces, 1, EXPRESS_LANE)
     assert [FINE_PIECE, FINE_PIECE, 7] == await sizes_of(pieces, 2 * FINE_PIECE + 7)
-    now += 9.9
+    now += 1.9
     assert [FINE_PIECE, 1] == await sizes_of(pieces, FINE_PIECE + 1)
     pieces.express_seen()
-    now += 9.9
+    now += 1.9
     assert [FINE_PIECE, 1] == await sizes_of(pieces, FINE_PIECE + 1)
     now += 0.2
     assert [FINE_PIECE + 1] == await sizes_of(pieces, FINE_PIECE + 1)
