@@ -5,7 +5,7 @@ from bench.bare import bare_round_trip
 from bench.faststream_relay import faststream_relay
 from bench.figures import Figure, ratios
 from bench.kafka_tools import end_to_end_latency, producer_performance
-from bench.latency import FRACTIONS, round_trip_latency
+from bench.latency import FRACTIONS, Course, round_trip_latency
 from bench.relay import raw_relay
 from bench.round_trip import round_trip
 from bench.sizes import Sizes
@@ -66,27 +66,29 @@ async def contest(bench: Bench) -> None:
         measured.figures[f"w1_by_{key}"] = Figure(name, "×", quotients)
 
 
-async def _latency(bench: Bench, sizes: Sizes, share: float, mark: str) -> None:
+async def _latency(bench: Bench, share: float, mark: str) -> None:
     """A round of W8 at one share of the rate."""
-    rate, measured = share * bench.capacity, bench.measured
-    bench.say(f"{mark}: {rate:.0f} documents/s for {sizes.latency_seconds:.0f} s")
-    outcome = await round_trip_latency(bench.rig, mark, rate, sizes.latency_seconds, timeout_seconds=sizes.part_seconds)
+    sizes, measured = bench.sizes, bench.measured
+    course = Course(share * bench.capacity, sizes.latency_warm_up_seconds, sizes.latency_seconds)
+    bench.say(
+        f"{mark}: {course.rate:.0f} documents/s for {course.warm_up_seconds:.0f} s that do not count and"
+        f" {course.seconds:.0f} s that do"
+    )
+    outcome = await round_trip_latency(bench.rig, mark, course, timeout_seconds=sizes.part_seconds)
     sender = outcome.reports["sender"]
     key, name = f"w8_{share * 100:.0f}", f"W8 at {share:.0%} of W1"
     for fraction in FRACTIONS:
         measured.add(f"{key}_{fraction}", f"{name}, {fraction}", "ms", sender[fraction])
     measured.add(f"{key}_late", f"{name}, hand-over behind schedule, p99", "ms", sender["late"])
     measured.add(f"{key}_samples", f"{name}, round trips watched", "documents", sender["samples"])
-    measured.add_cpu(name, outcome.cpu, max(1, round(rate * sizes.latency_seconds)))
+    measured.add_cpu(name, outcome.cpu, course.documents)
 
 
 async def latencies(bench: Bench) -> None:
-    """Rounds of W8 at every share, in turn."""
-    sizes = bench.sizes
-    await _latency(bench.uncounted(), sizes.warm_up, SHARES[0], "w8-warm-up")
-    for number in range(1, sizes.latency_rounds + 1):
+    """Rounds of W8 at every share, in turn; each warms up by itself."""
+    for number in range(1, bench.sizes.latency_rounds + 1):
         for share in SHARES:
-            await _latency(bench, sizes, share, f"w8-{share * 100:.0f}-{number}")
+            await _latency(bench, share, f"w8-{share * 100:.0f}-{number}")
 
 
 async def _audit(bench: Bench, mark: str) -> None:

@@ -23,7 +23,7 @@ from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableEr
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
-from lienthong.kernel.pieces import in_pieces
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import LEDGER, inbox, outbox
 from lienthong.kernel.trust import Trust
@@ -78,10 +78,12 @@ class Client(Verbs):
         store: Store,
         thread: ThreadPoolExecutor,
         clock: Clock,
+        pieces: Pieces,
     ) -> None:
         super().__init__(agency, Drafts(agency, judge, clock), sender, store, thread, clock)
         self._receiver = receiver
         self._settler = settler
+        self._pieces = pieces
 
     @classmethod
     @asynccontextmanager
@@ -143,7 +145,7 @@ class Client(Verbs):
                 sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
                 settler = Settler(agency, database, thread, clock, sender.queue)
                 receiver = Receiver(bus, agency, judge, follower, database, thread, clock, settler, turn)
-                client = cls(agency, judge, sender, receiver, settler, database, thread, clock)
+                client = cls(agency, judge, sender, receiver, settler, database, thread, clock, bus.pieces)
                 newest = await loop.run_in_executor(thread, database.newest)
                 async with client._running(follower, lanes, newest):
                     yield client
@@ -235,7 +237,7 @@ class Client(Verbs):
     async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
         """Hand over several documents with one wait for the disk: all of them, or none; otherwise as `send`."""
         outgoing: list[Outgoing] = []
-        async for some in in_pieces(documents):
+        async for some in self._pieces.cut(documents):
             outgoing += [self._drafts.new(document, files, "") for document, files in some]
         return await self._sender.hand_over(outgoing)
 
