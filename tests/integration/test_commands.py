@@ -226,13 +226,55 @@ async def test_with_json_nothing_else_stands_on_standard_output(backbone: Backbo
     assert ("G09", {"H53": "01"}, "") == (status["agency"], status["recipients"], status["note"])
 
 
+async def test_official_data_travel_and_a_number_used_twice_is_told(backbone: Backbone) -> None:
+    """What is said with `send` is what `inbox` shows; the second document of a number is sent, with a warning."""
+    notation = f"QĐ-{secrets.token_hex(4).upper()}"
+    words = (
+        "send", "--from", "G09", "--to", "H53", "--for-information", "H29", "--type", "quyet dinh", "--number", "07",
+        "--notation", notation, "--date", "05/01/2026", "--place", "Hà Nội", "--signer", "Nguyễn Văn Mẫu",
+        "--competence", "KT.", "--position", "Thứ trưởng",
+        "--due", "2026-01-12", "--sphere", "Nội vụ", "--pages", "2", "--paper",
+    )  # fmt: skip
+    first = await lienthong(backbone, *words, "--subject", f"một {notation}", __file__, "--json")
+    assert 0 == first.code, first.err
+    assert [] == first.json()["repeats"]
+    second = await lienthong(backbone, *words, "--subject", f"hai {notation}", __file__)
+    assert 0 == second.code, second.err
+    assert f"07/{notation} was used before this year, by {first.json()['id']}" in second.out.replace("\n", " ")
+    for agency, informed in (("H53", False), ("H29", True)):
+        received = await lienthong(backbone, "inbox", "--agency", agency, "--json")
+        shown = [json.loads(line) for line in received.out.splitlines()]
+        (one,) = (one for one in shown if one["id"] == first.json()["id"])
+        assert informed is one["for_information"]
+        assert {
+            "document_type": "Quyết định", "code_number": "07", "code_notation": notation,
+            "promulgation_date": "2026-01-05", "promulgation_place": "Hà Nội", "due_date": "2026-01-12",
+            "sphere": "Nội vụ", "page_amount": 2, "paper": True, "recipients": ["H53", "H29"],
+            "signer": {"competence": "KT.", "position": "Thứ trưởng", "full_name": "Nguyễn Văn Mẫu"},
+        }.items() <= one["document"].items()  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--to", "h26", "--subject", "x"), "error: recipients: agency code 'h26' is not groups of A-Z and 0-9"),
-        (("--to", "H26", "--to", "H26", "--subject", "x"), "error: recipients: a recipient is named twice"),
-        (("--to", "H26", "--subject", ""), "error: subject: "),
-        (("--to", "H26", "--subject", "x", "--number", "123456789012"), "error: code_number: "),
+        (
+            ("--to", "h26", "--subject", "x"),
+            "error: recipients \"('h26',)\": agency code 'h26' is not groups of A-Z and 0-9",
+        ),
+        (
+            ("--to", "H26", "--to", "H26", "--subject", "x"),
+            "error: recipients \"('H26', 'H26')\": a recipient is named twice",
+        ),
+        (("--to", "H26", "--subject", ""), "error: subject '': "),
+        (("--to", "H26", "--subject", "x", "--number", "123456789012"), "error: code_number '123456789012': "),
+        (
+            ("--to", "H26", "--subject", "x", "--number", "7", "--notation", "CV-X", "--lang", "vi"),
+            "error: số văn bản '7': phải ghi bằng chữ số Ả Rập từ 01",
+        ),
+        (
+            ("--to", "H26", "--subject", "x", "--type", "BC", "--number", "07", "--notation", "QĐ-X"),
+            "error: code_notation 'QĐ-X': begins as that of a Quyết định, and the document is a Báo cáo",
+        ),
         (("--to", "H26", "--subject", "x", "--wait", "soon"), "error: --wait soon: choose none, accepted, arrived"),
     ],
 )

@@ -9,7 +9,7 @@ import typer
 
 from lienthong.cli.output import JsonOption, console, plain, run, say_json, say_table, told
 from lienthong.cli.people import client_settings
-from lienthong.client import Delivery, Event, Status, connect
+from lienthong.client import Delivery, Document, Event, Status, connect
 from lienthong.client.history import describe
 from lienthong.client.store import Store
 from lienthong.runtime.settings import Settings
@@ -53,7 +53,7 @@ def inbox(
                 async for delivery in client.receive(idle_seconds=None if follow else 1.0):
                     paths = _save(delivery, save) if save else []
                     await delivery.acknowledge(code, reason)
-                    _show(delivery, paths, json=json)
+                    _show(delivery, agency, paths, json=json)
                     count += 1
             return count
 
@@ -65,7 +65,7 @@ def inbox(
             console.print(f"{count} documents received." if count else "No documents wait.")
 
 
-def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
+def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> None:
     document = delivery.document
     if json:
         shown: dict[str, Any] = {
@@ -78,12 +78,20 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
             "redelivered": delivery.redelivered,
             "event": delivery.event.value if delivery.event else None,
             "about": [
-                {"id": one.id.hex(), "subject": one.subject, "state": describe(one.lives[agency])}
+                {"id": one.id.hex(), "subject": one.subject, "state": describe(one.lives[code])}
                 for one in delivery.about
-                for agency in one.lives
+                for code in one.lives
             ],
             "flags": [flag.value for flag in delivery.flags],
-            "document": document.model_dump(mode="json", exclude={"refers_to", "in_reply_to", "replaces"}),
+            "document": {
+                **document.model_dump(mode="json", exclude={"refers_to", "in_reply_to", "replaces"}),
+                "in_reply_to": [one.hex() for one in document.in_reply_to],
+                "refers_to": [one.hex() for one in document.refers_to],
+                "replaces": [
+                    {"document": one.document.hex(), "agencies": list(one.agencies)} for one in document.replaces
+                ],
+            },
+            "for_information": _informed(delivery, agency),
             "files": [
                 {"name": one.name, "media_type": one.media_type, "size": one.size, "sha256": one.sha256.hex()}
                 for one in delivery.statement.attachments
@@ -99,6 +107,8 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
         highlight=False,
     )
     console.print(f"  {plain(document.subject)}", markup=False, highlight=False)
+    if facts := _facts(document, informed=_informed(delivery, agency)):
+        console.print(f"  {plain(facts)}", markup=False, highlight=False)
     for one in delivery.about:
         state = ", ".join(map(describe, one.lives.values()))
         console.print(
@@ -114,6 +124,31 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
         console.print(f"  - {plain(file.name)} ({file.size} bytes)", markup=False, highlight=False)
     for path in paths:
         console.print(f"  saved {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _informed(delivery: Delivery, agency: str) -> bool:
+    """Whether the agency gets it for information: all of its units that are addressed do."""
+    to_act = set(delivery.document.recipients) - set(delivery.document.for_information)
+    return bool(delivery.document.for_information) and not any(
+        code == agency or code.startswith(f"{agency}.") for code in to_act
+    )
+
+
+def _facts(document: Document, *, informed: bool) -> str:
+    """Number, type, dates and signer, as far as they are known, in one line."""
+    code = "/".join(one for one in (document.code_number, document.code_notation) if one)
+    signer = document.signer
+    signed = " ".join(one for one in (signer.competence, signer.position, signer.full_name) if one) if signer else ""
+    issued = document.promulgation_date
+    parts = (
+        f"{document.document_type} {code}".strip(),
+        ", ".join(one for one in (document.promulgation_place, issued.isoformat() if issued else "") if one),
+        f"signed {signed}" if signed else "",
+        f"due {document.due_date.isoformat()}" if document.due_date else "",
+        "a paper copy follows" if document.paper else "",
+        "for information" if informed else "",
+    )
+    return "; ".join(one for one in parts if one)
 
 
 def _save(delivery: Delivery, folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from lienthong.runtime.settings import Settings
 __all__ = [
     "check_wait",
     "client_settings",
+    "envelope_id",
     "envelope_prefix",
     "find_document",
     "history_of",
@@ -55,6 +56,18 @@ def envelope_prefix(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not an envelope id: {error}") from error
+
+
+def envelope_id(text: str) -> bytes:
+    """A whole envelope id, 32 bytes, from hex.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    found = envelope_prefix(text)
+    if len(found) != 32:  # noqa: PLR2004 - an envelope id
+        raise ValueError(f"{text!r} is not a whole envelope id: 64 hex digits")
+    return found
 
 
 def find_document(text: str, agency: str | None, *, own: bool | None = None) -> tuple[str, bytes]:

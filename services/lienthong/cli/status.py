@@ -57,6 +57,11 @@ def status(
         if history:
             console.print(plain(history.subject), markup=False, highlight=False)
             say_history(history)
+        for one in progress.repeats if progress else ():
+            console.print(
+                f"[yellow]warning:[/yellow] the same number and notation were used before by {one.hex()}",
+                soft_wrap=True,
+            )
         if note:
             console.print(f"[yellow]{note}[/yellow]")
 

@@ -4,6 +4,7 @@ from lienthong.client.client import Client, connect
 from lienthong.client.delivery import Delivery
 from lienthong.client.documents import Document, File, Priority, Progress, Replacement, Signer, State, Status
 from lienthong.client.history import History, Saying
+from lienthong.client.rules import InvalidDocumentError, Problem, problems_of
 from lienthong.kernel.errors import (
     InvariantError,
     LienthongError,
@@ -21,11 +22,13 @@ __all__ = [
     "File",
     "Flag",
     "History",
+    "InvalidDocumentError",
     "InvariantError",
     "LienthongError",
     "Life",
     "OverloadedError",
     "Priority",
+    "Problem",
     "Progress",
     "RejectedError",
     "Replacement",
@@ -37,4 +40,5 @@ __all__ = [
     "Status",
     "UnavailableError",
     "connect",
+    "problems_of",
 ]

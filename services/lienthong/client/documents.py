@@ -268,6 +268,9 @@ class Progress(NamedTuple):
     recipients: Mapping[str, str]
     """Newest status code of each agency that acknowledged."""
     renewed_as: bytes | None
+    repeats: tuple[bytes, ...] = ()
+    """Ids of other documents that this agency handed over before with the same number, notation and year: one of
+    them has a wrong number (Decree 30/2020, Annex VI)."""
 
     def as_json(self) -> dict[str, Any]:
         """For people and programs."""
@@ -282,4 +285,5 @@ class Progress(NamedTuple):
             "reason": self.reason,
             "recipients": dict(self.recipients),
             "renewed_as": self.renewed_as.hex() if self.renewed_as else None,
+            "repeats": [one.hex() for one in self.repeats],
         }

@@ -1,10 +1,12 @@
 """Documents as statements for the outbox: checked, addressed, encoded once."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
 from lienthong.client.documents import Document, File
 from lienthong.client.rows import Outgoing
+from lienthong.client.rules import check_document
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.errors import RejectedError
@@ -23,6 +25,8 @@ from lienthong.kernel.statement import (
 
 __all__ = ["Drafts"]
 
+_RECALL, _UPDATE = 1, 2
+_VIETNAM = timezone(timedelta(hours=7))
 _SEAL_BYTES = 2_048
 """More than a seal and the frame around it ever need."""
 
@@ -32,6 +36,14 @@ def _content_key(statement: Statement, data: bytes, again: str) -> bytes:
     head = data[: data.index(statement.thread)]
     tail = data[data.index(statement.salt) + len(statement.salt) :]
     return sha256(b"%d %d %d " % (len(head), len(tail), statement.priority) + head + tail + again.encode()).digest()
+
+
+def _natural_key(document: Document, now: int) -> str:
+    """What no other new document of the agency should have; empty for a recall or an update, which have it again."""
+    if document.business_type in (_RECALL, _UPDATE):
+        return ""
+    issued = document.promulgation_date or datetime.fromtimestamp(now / 1000, _VIETNAM).date()
+    return f"{issued.year}/{document.code_number}/{document.code_notation}"
 
 
 class Drafts:
@@ -60,6 +72,7 @@ class Drafts:
             again: tells two equal documents apart, if both are meant.
 
         Raises:
+            InvalidDocumentError: it breaks rules for official documents.
             RejectedError: it would be rejected: an unknown recipient, too many or too large files.
         """
         thread = new_thread(express=document.priority >= EXPRESS_PRIORITY)
@@ -69,6 +82,7 @@ class Drafts:
         self, thread: bytes, document: Document, files: Sequence[File], again: str, refers: Sequence[bytes] = ()
     ) -> Outgoing:
         """A document that stands in a thread, that of the document it refers to; otherwise as `new`."""
+        check_document(document)
         now = self._clock()
         routes = {self.route(code): code for code in document.recipients}
         if None in routes:
@@ -110,4 +124,5 @@ class Drafts:
             now,
             [route for route in routes if route is not None],
             refers=refers,
+            natural_key=_natural_key(document, now) if document.code_number else "",
         )

@@ -34,6 +34,8 @@ class Outgoing(NamedTuple):
     """Of an acknowledgement its status code, and after a space the reason."""
     refers: Sequence[bytes] = ()
     """Documents whose life it is about, so that it is found again; none for what first settles a document."""
+    natural_key: str = ""
+    """Of a new document with a number: year, number and notation with `/` between, which should be its own."""
 
 
 class Arrival(NamedTuple):

@@ -93,9 +93,13 @@ class Store:
     def _add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
         before = self._sql.total_changes
         self._for_rows(
-            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes)"
+            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes, natural_key)"
             " VALUES * ON CONFLICT DO NOTHING",
-            [(*one[:5], pack(one.contents), one.handed_over_at, join(one.routes)) for one in outgoing if not one.says],
+            [
+                (*one[:5], pack(one.contents), one.handed_over_at, join(one.routes), one.natural_key or None)
+                for one in outgoing
+                if not one.says
+            ],
         )
         self._for_rows(
             "INSERT INTO outbox (id, kind, lane, statement, handed_over_at, routes, says) VALUES *",
@@ -134,11 +138,11 @@ class Store:
             until: number of the last one looked at; None: all.
         """
         rows = self._sql.execute(
-            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes, COALESCE(says, '')"
-            " FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
+            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes, COALESCE(says, ''),"
+            " COALESCE(natural_key, '') FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
             (until,),
         )
-        return [Outgoing._make((*row[:5], unpack(row[5]), row[6], split(row[7]), row[8], ())) for row in rows]
+        return [Outgoing._make((*row[:5], unpack(row[5]), row[6], split(row[7]), row[8], (), row[9])) for row in rows]
 
     def renew(self, old: bytes, new: Outgoing) -> None:
         """Put a statement that was signed anew in the place of one that expired unsent."""
@@ -372,12 +376,13 @@ class Store:
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""
         row = self._sql.execute(
-            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes FROM outbox WHERE id = ?",
+            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes, natural_key FROM outbox"
+            " WHERE id = ?",
             (envelope_id,),
         ).fetchone()
         if row is None:
             return None
-        number, handed_over_at, lane, state, position, reason, renewed_as, joined = row
+        number, handed_over_at, lane, state, position, reason, renewed_as, joined, natural_key = row
         routes = split(joined)
         # What is said by somebody it was not delivered to is kept, and counts for nothing.
         newest: dict[str, str] = {}
@@ -391,7 +396,16 @@ class Store:
         if newest and state != _REJECTED and len(newest) == len(routes):
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
-        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as)
+        repeats = self._numbered_before(natural_key, number) if natural_key else ()
+        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats)
+
+    def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:
+        """Documents handed over before one that have its number, notation and year; not those signed anew as others."""
+        rows = self._sql.execute(
+            "SELECT id FROM outbox WHERE natural_key = ? AND number < ? AND state <> ? ORDER BY number",
+            (natural_key, number, _RENEWED),
+        )
+        return tuple(identity for (identity,) in rows)
 
 
 def _arrival(row: Sequence[Any]) -> Arrival:

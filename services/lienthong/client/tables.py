@@ -17,9 +17,11 @@ CREATE TABLE IF NOT EXISTS outbox (
     position INTEGER,
     reason TEXT NOT NULL DEFAULT '',
     renewed_as BLOB,
-    says TEXT -- of an acknowledgement: status code, and after a space the reason
+    says TEXT, -- of an acknowledgement: status code, and after a space the reason
+    natural_key TEXT -- of a new document with a number: year/number/notation
 );
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (number) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS outbox_natural_key ON outbox (natural_key) WHERE natural_key IS NOT NULL;
 CREATE TABLE IF NOT EXISTS answer (
     number INTEGER NOT NULL, -- of the document in the outbox: in order, so that what is new lies together in the file
     place INTEGER NOT NULL, -- lane and ledger position of the acknowledgement
@@ -76,7 +78,11 @@ CREATE TABLE IF NOT EXISTS cursor (
 );
 """
 """Tables and indexes of the file."""
-FORMS = ("SELECT says FROM outbox LIMIT 0", "SELECT place FROM answer LIMIT 0", "SELECT said FROM inbox LIMIT 0")
+FORMS = (
+    "SELECT says, natural_key FROM outbox LIMIT 0",
+    "SELECT place FROM answer LIMIT 0",
+    "SELECT said FROM inbox LIMIT 0",
+)
 """What a file of an earlier version refuses: its tables stay as they were."""
 UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"
 """Documents of the outbox whose counts may still change; for this process and in memory alone."""

@@ -138,6 +138,20 @@ def test_the_same_content_is_known_under_its_first_id(store: Store) -> None:
     assert keyless == store.pending()
 
 
+def test_a_number_that_was_used_before_is_told_of_the_later_one(store: Store) -> None:
+    """Whatever became of the earlier one, unless the later one is what it was signed anew as."""
+    key, other = "2026/07/BC-VPCP", "2027/07/BC-VPCP"
+    store.add([outgoing(number, natural_key=key) for number in (1, 2)])
+    store.add([outgoing(3, natural_key=other), outgoing(4, natural_key=key), outgoing(5)])
+    told = {number: progress.repeats for number in range(1, 6) if (progress := store.progress(identity(number)))}
+    assert {1: (), 2: (identity(1),), 3: (), 4: (identity(1), identity(2)), 5: ()} == told
+    assert key == store.pending()[0].natural_key
+    store.renew(identity(1), store.pending()[0]._replace(id=identity(6)))
+    renewed = store.progress(identity(6))
+    assert renewed is not None
+    assert (identity(2), identity(4)) == renewed.repeats
+
+
 def test_hand_over_is_all_or_nothing(store: Store, path: Path) -> None:
     """When one cannot be stored, none is."""
     with pytest.raises(sqlite3.IntegrityError):
