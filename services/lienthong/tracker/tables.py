@@ -135,6 +135,8 @@ deliveries = Table(
     _count("sent_at"),  # when it was accepted; the same as documents.accepted_at
     _words("stage"),  # lifecycle.Stage
     _words("request"),  # lifecycle.Request
+    _words("answer"),  # lifecycle.Answer
+    _bytes("update_id"),  # envelope id of the update that waits for its answer; empty if none waits
     # The first time that each was said and was possible, by the ledger; 0: not said.
     _count("arrived_at"),  # 01
     _count("refused_at"),  # 02
@@ -173,14 +175,14 @@ statements = Table(
     _bytes("id"),
     _words("sender"),
     _words("recipient"),  # of an acknowledgement: to whom it is said; of a document: empty
-    _words("event"),  # lifecycle.Event: a status code, or recall, update, replace
+    _words("event"),  # lifecycle.Event: a status code, or recall, update
     _words("reason"),
     _count("created"),  # by the sender's clock
     _count("judged_at"),
     _small("named"),  # how many documents it names
     sqlite_with_rowid=False,
 )
-"""Every acknowledgement, and every document of kind 1, 2 and 3: what events come from."""
+"""Every acknowledgement, and every document of kind 1 and 2: what events come from."""
 
 events = Table(
     "events",
@@ -192,7 +194,7 @@ events = Table(
     _words("route"),  # with `recipient` the delivery it is about; both empty if there is none
     _words("recipient"),
     _bytes("named"),  # envelope id named; of a 15 or 16 perhaps that of the asking document; empty if it is document's
-    _words("flag"),  # lifecycle.Flag, or one of projection.Flag; empty: it was possible
+    _words("flag"),  # lifecycle.Flag; empty: it was possible
     _words("stage"),  # of the delivery, after it; empty if there is none
     _words("request"),
     Index("events_document", "document", "position", "item"),
