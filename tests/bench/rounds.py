@@ -1,6 +1,7 @@
 """The interleaved rounds: W1 beside its contestants, then W8 on schedules of W1's rate, and W5."""
 
 from bench.audit import audit
+from bench.bare import bare_round_trip
 from bench.faststream_relay import faststream_relay
 from bench.figures import Figure, ratios
 from bench.kafka_tools import end_to_end_latency, producer_performance
@@ -29,6 +30,11 @@ async def _round(bench: Bench, sizes: Sizes, mark: str, *, tools: bool) -> None:
     measured.add("w1", "W1 full round trip", "documents/s", sizes.documents / trip.reports["sender"]["seconds"])
     measured.add_cpu("W1", trip.cpu, sizes.documents)
 
+    bench.say(f"{mark}: the same between programs without a store")
+    bare = await bare_round_trip(rig, mark, sizes.documents, timeout_seconds=bound)
+    measured.add("bare", "W1 without stores", "documents/s", sizes.documents / bare.reports["sender"]["seconds"])
+    measured.add_cpu("W1 without stores", bare.cpu, sizes.documents)
+
     bench.say(f"{mark}: FastStream relay, {sizes.faststream} records")
     slow = await faststream_relay(rig, mark, sizes.faststream, timeout_seconds=bound)
     rate = sizes.faststream / slow.reports["consumer"]["seconds"]
@@ -51,7 +57,11 @@ async def contest(bench: Bench) -> None:
     await _round(bench.uncounted(), sizes.warm_up, "warm-up", tools=False)
     for number in range(1, sizes.rounds + 1):
         await _round(bench, sizes, f"round-{number}", tools=number <= sizes.tool_rounds)
-    for key, name in (("relay", "W1 ÷ raw relay"), ("faststream", "W1 ÷ FastStream relay")):
+    for key, name in (
+        ("relay", "W1 ÷ raw relay"),
+        ("faststream", "W1 ÷ FastStream relay"),
+        ("bare", "W1 ÷ W1 without stores"),
+    ):
         quotients = ratios(measured.values("w1"), measured.values(key))
         measured.figures[f"w1_by_{key}"] = Figure(name, "×", quotients)
 

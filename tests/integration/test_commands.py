@@ -107,7 +107,25 @@ async def test_a_kafka_that_does_not_answer_is_said_so(backbone: Backbone) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["", "kafka", "directory", "run", "send", "inbox", "status", "resume", "audit", "demo"]
+    "command",
+    [
+        "",
+        "kafka",
+        "directory",
+        "run",
+        "send",
+        "inbox",
+        "status",
+        "recall",
+        "update",
+        "replace",
+        "acknowledge",
+        "agree",
+        "refuse",
+        "resume",
+        "audit",
+        "demo",
+    ],
 )
 async def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     """`--help` works for the program and every command."""
@@ -292,3 +310,56 @@ def test_every_sub_command_explains_itself(words: tuple[str, ...]) -> None:
 async def test_the_version_is_told(tmp_path: Path) -> None:
     """And nothing else."""
     assert (0, f"{__version__}\n", "") == await call(tmp_path, "", "--version")
+
+
+async def test_the_life_of_a_document_by_commands(backbone: Backbone) -> None:
+    """Updated, refused; asked back, agreed to; replaced; what is impossible ends with 1 and says why."""
+    words = ("--from", "G22", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
+    identity = (await lienthong(backbone, "send", *words, "--json")).json()["id"]
+    accept = ("inbox", "--agency", "H53", "--status", "03", "--json")
+
+    async def received(wanted: str) -> dict[str, Any]:
+        """What the recipient's command shows of an envelope; it accepts it."""
+        async with asyncio.timeout(60):
+            while True:
+                lines = (await lienthong(backbone, *accept)).out.splitlines()
+                if found := [one for one in map(json.loads, lines) if one["id"] == wanted]:
+                    return dict(found[0])
+
+    async def state(agency: str, holds: str) -> Said:
+        """What status says as soon as it says so, for people."""
+        async with asyncio.timeout(60):
+            while holds not in (said := await lienthong(backbone, "status", identity, "--agency", agency)).out:
+                pass
+        return said
+
+    assert None is (await received(identity))["event"]
+    update = (await lienthong(backbone, "update", identity, "--subject", "sửa", "--reason", "sai", "--json")).json()
+    shown = await received(update["id"])
+    assert ("update", [identity]) == (shown["event"], [one["id"] for one in shown["about"]])
+    refused = await lienthong(backbone, "refuse", update["id"], "--reason", "đã làm", "--json")
+    assert [(identity, "16")] == [(one["id"], one["said"][-1]["event"]) for one in refused.json()["documents"]]
+    assert "đã làm" in (await state("G22", "last request refused")).out
+
+    recall = (await lienthong(backbone, "recall", identity, "--reason", "gửi nhầm", "--json")).json()
+    assert "accepted, take back asked" == (await received(recall["id"]))["about"][0]["state"]
+    agreed = await lienthong(backbone, "agree", recall["id"][:16])
+    assert (0, True) == (agreed.code, "15 agreed" in agreed.out), agreed
+    assert "impossible" not in (await state("G22", "taken back")).out
+    await state("H53", "taken back")
+    assert "taken back" in (await lienthong(backbone, "inbox", "--agency", "H53", "--list")).out
+
+    late = await lienthong(backbone, "acknowledge", identity, "--status", "06")
+    assert (1, True) == (late.code, "it was taken back" in late.err), late
+    again = ("--to", "H53", "--subject", f"thay thế {secrets.token_hex(4)}", __file__, "--json")
+    replaced = (await lienthong(backbone, "replace", "--replaces", identity, *again)).json()
+    assert ("replace", [identity]) == (
+        (shown := await received(replaced["id"]))["event"], [one["id"] for one in shown["about"]],
+    )  # fmt: skip
+    status = (await lienthong(backbone, "status", identity, "--json")).json()["history"]
+    assert {"H53": {"state": "taken back", "asked": "none", "answer": "agreed", "replaced": True}} == status[
+        "recipients"
+    ]
+    assert ["03", "update", "16", "recall", "15", "replace"] == sorted(
+        (one["event"] for one in status["said"]), key=["03", "update", "16", "recall", "15", "replace"].index
+    )

@@ -9,7 +9,8 @@ import typer
 
 from lienthong.cli.output import JsonOption, console, plain, run, say_json, say_table, told
 from lienthong.cli.people import client_settings
-from lienthong.client import Delivery, Status, connect
+from lienthong.client import Delivery, Event, Status, connect
+from lienthong.client.history import describe
 from lienthong.client.store import Store
 from lienthong.runtime.settings import Settings
 
@@ -18,6 +19,13 @@ __all__ = ["app"]
 app = typer.Typer(add_completion=False)
 _UNSAFE = re.compile(r"[^\w.\- ]+")
 _NAME_BYTES = 200
+_SPEAKS = {
+    None: "",
+    Event.RECALL: "recalls",
+    Event.TAKE_BACK_ASKED: "asks back",
+    Event.UPDATE: "updates",
+    Event.REPLACE: "replaces",
+}
 
 
 @app.command()
@@ -68,7 +76,14 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
             "position": delivery.position,
             "accepted_at": _time(delivery.accepted_at),
             "redelivered": delivery.redelivered,
-            "document": document.model_dump(mode="json", exclude={"refers_to"}),
+            "event": delivery.event.value if delivery.event else None,
+            "about": [
+                {"id": one.id.hex(), "subject": one.subject, "state": describe(one.lives[agency])}
+                for one in delivery.about
+                for agency in one.lives
+            ],
+            "flags": [flag.value for flag in delivery.flags],
+            "document": document.model_dump(mode="json", exclude={"refers_to", "in_reply_to", "replaces"}),
             "files": [
                 {"name": one.name, "media_type": one.media_type, "size": one.size, "sha256": one.sha256.hex()}
                 for one in delivery.statement.attachments
@@ -84,6 +99,17 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
         highlight=False,
     )
     console.print(f"  {plain(document.subject)}", markup=False, highlight=False)
+    for one in delivery.about:
+        state = ", ".join(map(describe, one.lives.values()))
+        console.print(
+            f"  {delivery.document.reason and plain(delivery.document.reason) + ': '}"
+            f"{_SPEAKS[delivery.event]} {one.id.hex()[:16]} {plain(one.subject)} (now {state})",
+            markup=False, highlight=False,
+        )  # fmt: skip
+    if delivery.flags:
+        console.print(
+            f"  impossible: {', '.join(flag.value for flag in delivery.flags)}", markup=False, highlight=False
+        )
     for file in delivery.statement.attachments:
         console.print(f"  - {plain(file.name)} ({file.size} bytes)", markup=False, highlight=False)
     for path in paths:
@@ -110,29 +136,36 @@ def _list(agency: str, *, json: bool) -> None:
     if not path.exists():
         raise ValueError(f"agency {agency} has received nothing here: there is no {path}")
     store = Store(path)
-    found = store.listing(200)
+    found = [(arrival, status, _state(store, arrival.id, agency)) for arrival, status in store.listing(200)]
     store.close()
     if json:
-        for arrival, status in found:
+        for arrival, status, state in found:
             say_json(
                 {
                     "id": arrival.id.hex(), "sender": arrival.sender, "subject": arrival.subject,
                     "lane": arrival.lane, "sequence": arrival.sequence, "accepted_at": _time(arrival.judged_at),
-                    "status": status,
+                    "status": status, "state": state,
                 }
             )  # fmt: skip
         return
     say_table(
         f"Inbox of {agency}, newest first",
-        ("accepted", "from", "subject", "lane/seq", "status", "envelope id"),
+        ("accepted", "from", "subject", "lane/seq", "status", "state", "envelope id"),
         (
             (
                 _time(arrival.judged_at), arrival.sender, arrival.subject,
-                f"{arrival.lane}/{arrival.sequence}", status or "waiting", arrival.id.hex()[:16],
+                f"{arrival.lane}/{arrival.sequence}", "waiting" if status is None else status, state,
+                arrival.id.hex()[:16],
             )
-            for arrival, status in found
+            for arrival, status, state in found
         ),
     )  # fmt: skip
+
+
+def _state(store: Store, identity: bytes, agency: str) -> str:
+    """What became of a received document, in words."""
+    history = store.history(identity, agency)
+    return ", ".join(map(describe, history.lives.values())) if history and not history.own else ""
 
 
 def _time(moment: int) -> str:

@@ -2,7 +2,8 @@
 
 from lienthong.client.client import Client, connect
 from lienthong.client.delivery import Delivery
-from lienthong.client.documents import Document, File, Priority, Progress, Signer, State, Status
+from lienthong.client.documents import Document, File, Priority, Progress, Replacement, Signer, State, Status
+from lienthong.client.history import History, Saying
 from lienthong.kernel.errors import (
     InvariantError,
     LienthongError,
@@ -10,19 +11,28 @@ from lienthong.kernel.errors import (
     RejectedError,
     UnavailableError,
 )
+from lienthong.kernel.lifecycle import Event, Flag, Life, Request, Stage
 
 __all__ = [
     "Client",
     "Delivery",
     "Document",
+    "Event",
     "File",
+    "Flag",
+    "History",
     "InvariantError",
     "LienthongError",
+    "Life",
     "OverloadedError",
     "Priority",
     "Progress",
     "RejectedError",
+    "Replacement",
+    "Request",
+    "Saying",
     "Signer",
+    "Stage",
     "State",
     "Status",
     "UnavailableError",

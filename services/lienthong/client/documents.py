@@ -13,7 +13,19 @@ from lienthong.kernel.agency import agency_code
 from lienthong.kernel.limits import MAX_INLINE_BYTES, MAX_RECIPIENTS, MAX_REFERENCES
 from lienthong.kernel.statement import Statement
 
-__all__ = ["Document", "File", "Priority", "Progress", "Signer", "State", "Status", "document_of"]
+__all__ = [
+    "TAKE_BACK_SUBJECT",
+    "Document",
+    "File",
+    "Priority",
+    "Progress",
+    "Replacement",
+    "Signer",
+    "State",
+    "Status",
+    "document_of",
+    "take_back_of",
+]
 
 
 class Priority:
@@ -153,6 +165,8 @@ class Document(BaseModel):
         }
 
 
+TAKE_BACK_SUBJECT = "Lấy lại văn bản (13)"
+"""Stands for the subject of what is asked by status 13, which has none."""
 _NEVER_EMPTY: Mapping[str, Any] = {"recipients": ("X",), "subject": "X"}
 """Stands for the fields without a default while the others are checked."""
 
@@ -184,6 +198,15 @@ def document_of(statement: Statement) -> Document:
     fitting = {name: value for name, value in fields.items() if name not in wrong}
     document = Document.model_validate({**_NEVER_EMPTY, **fitting})
     return document.model_copy(update={name: fields[name] for name in _NEVER_EMPTY if name in wrong})
+
+
+def take_back_of(statement: Statement) -> Document:
+    """What a verified status 13 asks, as a document of kind 1: both are one and the same request."""
+    body: Mapping[str, Any] = statement.body
+    return Document(
+        recipients=tuple(statement.recipients), subject=TAKE_BACK_SUBJECT, priority=statement.priority,
+        business_type=1, reason=body["reason"],
+    ).model_copy(update={"refers_to": tuple(body["documents"])})  # fmt: skip
 
 
 class File(NamedTuple):

@@ -1,6 +1,7 @@
 """The life of a document: every state with every event from both parties, and what holds in any order."""
 
 from itertools import permutations, product
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -306,3 +307,9 @@ def test_the_table_says_every_event_of_both_parties_at_every_stage() -> None:
     flags = {row.outcome.removeprefix("flag ") for row in rows if row.outcome.startswith("flag ")}
     # Which request an answer names is beside the table; the last two are no flags of `advance`.
     assert set(Flag) - {Flag.ANOTHER_ASKED, Flag.OTHER_LANE, Flag.NO_SUCH_DOCUMENT} == flags
+
+
+def test_the_documentation_shows_the_table() -> None:
+    """`python -m lienthong.kernel.lifecycle_table` prints what stands there."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md").read_text("utf-8")
+    assert text.endswith(f"<!-- made by: python -m lienthong.kernel.lifecycle_table -->\n\n{markdown()}")
