@@ -4,7 +4,6 @@ A database is named by a URL: ``sqlite:////var/lib/lienthong/tracker.db`` or
 ``postgresql://user@host/database``. In PostgreSQL everything stands in a schema of its own.
 """
 
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from lienthong.kernel.errors import InvariantError, UnavailableError
+from lienthong.kernel.errors import UnavailableError
 from lienthong.runtime.settings import Settings
 
 __all__ = ["SCHEMA", "Database"]
@@ -33,8 +32,6 @@ _SQLITE = (
     "PRAGMA cache_size = -65536",  # KiB
 )
 _POSTGRESQL = ("SET synchronous_commit = off", "SET client_min_messages = warning", "SET timezone = 'UTC'")
-_MAY_PASS = re.compile(r"08|28|40|53|55|57|58")
-"""Classes of PostgreSQL's error codes: connection, login, rollback, resources, locks, operator, system."""
 
 
 class Database:
@@ -90,7 +87,8 @@ class Database:
         return Path(self.url.database) if not self.is_postgresql and self.url.database else None
 
     def __str__(self) -> str:
-        return self.url.render_as_string(hide_password=True) + (f" ({self.schema})" if self.is_postgresql else "")
+        url = self.url.set(drivername=self.url.get_backend_name())
+        return url.render_as_string(hide_password=True) + (f" ({self.schema})" if self.is_postgresql else "")
 
     @property
     def engine(self) -> Engine:
@@ -141,8 +139,7 @@ class Database:
         """A transaction that writes; rolled back on an error.
 
         Raises:
-            UnavailableError: the database does not answer, or something that may pass is wrong with it.
-            InvariantError: it does not take what it must.
+            UnavailableError: the database does not answer, or does not take it.
         """
         with self.translated(), self.engine.begin() as connection:
             yield connection
@@ -152,8 +149,7 @@ class Database:
         """A transaction that sees one moment and changes nothing.
 
         Raises:
-            UnavailableError: the database does not answer, or something that may pass is wrong with it.
-            InvariantError: it does not take what it must.
+            UnavailableError: the database does not answer, or does not take it.
         """
         with self.translated(), self.engine.connect() as connection:
             if self.is_postgresql:
@@ -163,12 +159,15 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Foreign errors become ours."""
+        """Foreign errors become ours.
+
+        Also those that will not pass by themselves: services that run in the same process must not end with the
+        tracker, which stores nothing meanwhile, is not ready, and says why.
+        """
         try:
             yield
         except DBAPIError as error:
-            text = f"the tracker's database {self}: {_sentence(error)}"
-            raise (UnavailableError(text) if _may_pass(error) else InvariantError(text)) from error
+            raise UnavailableError(f"the tracker's database {self}: {_sentence(error)}") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -187,13 +186,6 @@ def _read(text: str | URL) -> URL:
     if url.get_backend_name() != "sqlite":
         raise ValueError(f"{url.get_backend_name()!r} is not sqlite or postgresql")
     return url.set(drivername="sqlite+pysqlite")
-
-
-def _may_pass(error: DBAPIError) -> bool:
-    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
-        return True
-    told = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    return isinstance(told, dict) and _MAY_PASS.match(str(told.get("C", ""))) is not None
 
 
 def _sentence(error: DBAPIError) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.runtime.session import lane_count
 from lienthong.tracker.database import Database
 from lienthong.tracker.migration import migrate
+from lienthong.tracker.projection import Item
 from lienthong.tracker.reading import read_item
 from lienthong.tracker.store import Step, Store
 from lienthong.tracker.tables import positions
@@ -85,7 +86,7 @@ async def fill(bus: Bus, database: Database, told: Callable[[int, int], None]) -
 
 
 class _Filling:
-    """Reads batches while the rows of those before are stored by a thread."""
+    """Reads and decodes entries while those before are stored by a thread, which mostly waits for the database."""
 
     def __init__(
         self,
@@ -98,63 +99,48 @@ class _Filling:
         self._bus = bus
         self._store = store
         self._ranges = {one: (begins[one], ends[one]) for one in ends}
-        self._at = {one.number: begin for one, begin in begins.items()}
+        self._stands = {one.number: begin for one, begin in begins.items()}
+        """By lane, the offset up to which rounds were handed to the thread."""
         self._folds = {one.number: LedgerFold(complete=begin == 0, positions=False) for one, begin in begins.items()}
         self._told = told
-        self._read = 0
         self._entries = 0
+        self._stored: Future[None] | None = None
 
     async def run(self) -> int:
         """Read it all; returns how many entries there were."""
         total = sum(end - begin for begin, end in self._ranges.values())
-        self._store.begin(self._at)
+        self._store.begin(self._stands)
+        read, at, items = 0, dict(self._stands), list[Item]()
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rebuild") as thread:
-            stored: Future[None] | None = None
-            gathered: list[tuple[int, list[Record]]] = []
-            count = 0
             async for partition, records in sweep(self._bus.settings, "lt-tracker", self._ranges):
-                gathered.append((partition.number, list(records)))
-                count += len(records)
-                if count >= _ROUND_RECORDS:
-                    stored = await self._next(thread, stored, gathered)
-                    gathered, count = [], 0
-                    self._told(self._read, total)
-            stored = await self._next(thread, stored, gathered)
-            await asyncio.wrap_future(stored)
+                items += self._items(partition.number, records)
+                at[partition.number] = records[-1].offset + 1
+                read += len(records)
+                if len(items) >= _ROUND_RECORDS:
+                    await self._hand_over(thread, at, items)
+                    items = []
+                    self._told(read, total)
             # Offsets at the end that hold no record are taken too.
-            self._store.apply(
-                {
-                    one.number: Step(self._at[one.number], end)
-                    for one, (_, end) in self._ranges.items()
-                    if end > self._at[one.number]
-                },
-                [],
-            )
+            await self._hand_over(thread, {one.number: end for one, (_, end) in self._ranges.items()}, items)
+            await self._wait()
         return self._entries
 
-    async def _next(
-        self, thread: ThreadPoolExecutor, stored: "Future[None] | None", gathered: list[tuple[int, list[Record]]]
-    ) -> "Future[None]":
-        if stored is not None:
-            await asyncio.wrap_future(stored)
-        return thread.submit(self._keep, gathered)
+    def _items(self, lane: int, records: Sequence[Record]) -> list[Item]:
+        fold = self._folds[lane]
+        entries = [(record, read_entry(record)) for record in records if not is_genesis(record)]
+        return [read_item(lane, record, entry, fold.take(entry)) for record, entry in entries]
 
-    def _keep(self, gathered: list[tuple[int, list[Record]]]) -> None:
-        items = []
-        steps: dict[int, Step] = {}
-        for lane, records in gathered:
-            fold = self._folds[lane]
-            for record in records:
-                if not is_genesis(record):
-                    entry = read_entry(record)
-                    items.append(read_item(lane, record, entry, fold.take(entry)))
-            after = records[-1].offset + 1
-            steps[lane] = Step(steps[lane].first if lane in steps else self._at[lane], after)
-            self._read += len(records)
-            self._at[lane] = after
+    async def _hand_over(self, thread: ThreadPoolExecutor, at: dict[int, int], items: list[Item]) -> None:
+        steps = {lane: Step(self._stands[lane], after) for lane, after in at.items() if after > self._stands[lane]}
+        self._stands.update(at)
         self._entries += len(items)
-        if steps:
-            self._store.apply(steps, items)
+        await self._wait()
+        self._stored = thread.submit(self._store.apply, steps, items)
+
+    async def _wait(self) -> None:
+        """Until what was handed over is stored."""
+        if self._stored is not None:
+            await asyncio.wrap_future(self._stored)
 
 
 def _swap(beside: Database, database: Database) -> None:

@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from lienthong.kernel.errors import InvariantError, UnavailableError
+from lienthong.kernel.errors import UnavailableError
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import digest
 from lienthong.tracker.lease import Lease
@@ -66,9 +66,9 @@ def test_a_database_without_tables_says_what_to_do(bare_database: Database) -> N
             action(bare_database)
 
 
-def test_what_the_database_does_not_take_is_an_alarm_and_tells_no_contents(database: Database) -> None:
-    """An error of the statement ends the tracker; no value of it is in the text."""
-    with pytest.raises(InvariantError) as caught, database.writing() as connection:
+def test_what_the_database_does_not_take_ends_nothing_and_tells_no_contents(database: Database) -> None:
+    """The tracker waits with the reason; no value of the statement is in it."""
+    with pytest.raises(UnavailableError) as caught, database.writing() as connection:
         connection.execute(text("INSERT INTO positions (lane) VALUES (:lane)"), {"lane": 77_123})
     assert not re.search(r"77123|INSERT", str(caught.value))
 
@@ -78,6 +78,16 @@ def test_a_database_that_is_not_there_may_come_back() -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(UnavailableError):
         check(nowhere)
+
+
+def test_a_connection_that_dies_is_replaced(postgresql_url: str) -> None:
+    """The round in which it dies is not stored; the next one is."""
+    database = Database(postgresql_url)
+    with pytest.raises(UnavailableError), database.writing() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with database.writing() as connection:
+        assert 1 == connection.scalar(text("SELECT 1"))
+    database.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "no url"])
