@@ -37,7 +37,7 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         "KEY_FILE": "/k.pem", "USERNAME": "g22", "PASSWORD_FILE": "/p", "TIMEOUT_SECONDS": "7.5",
         "TRUST_FILE": "/t.json", "BACKBONE": "BB", "HTTP_HOST": "::1", "HTTP_PORT": "0", "DRAIN_SECONDS": "3",
         "ORDINARY_WAIT_MS": "5", "HALT_SHARE": "0.25", "HALT_AGENCIES": "7", "HALT_RECORDS": "9",
-        "HALT_WINDOW_SECONDS": "60", "SOMETHING_ELSE": "x",
+        "HALT_WINDOW_SECONDS": "60", "DEADLINES_FILE": "/d.toml", "SOMETHING_ELSE": "x",
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"LIENTHONG_{name}", value)
@@ -55,6 +55,7 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (0.25, 7, 9, 60.0) == (
         settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds,
     )  # fmt: skip
+    assert Path("/d.toml") == settings.deadlines_file
     assert {name.lower() for name in given} - {"something_else"} == set(Settings.model_fields)
 
 
