@@ -17,6 +17,7 @@ _COMMANDS = {
     "send": ("lienthong.cli.send", "Send files as a document."),
     "inbox": ("lienthong.cli.inbox", "Receive documents, or list those received."),
     "status": ("lienthong.cli.status", "How far a document has come."),
+    "register": ("lienthong.cli.register", "An agency's registers of incoming and outgoing documents."),
     "resume": ("lienthong.cli.resume", "Let a service go on that halted because too much was rejected."),
     "audit": ("lienthong.cli.audit", "Verify and replay what the topics hold."),
     "demo": ("lienthong.cli.demo", "Watch documents travel, from nothing, in one command."),

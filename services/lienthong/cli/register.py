@@ -1,0 +1,122 @@
+"""``lienthong register``: an agency's registers of incoming and outgoing documents."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lienthong.cli.output import console, say_table, told
+from lienthong.kernel.agency import agency_code
+from lienthong.kernel.clock import now_ms
+from lienthong.kernel.vietnam_time import day_of, local
+from lienthong.register.book import Book, keep
+from lienthong.register.columns import INCOMING, OUTGOING, Column, total_lines
+from lienthong.register.sheets import as_csv, as_json, as_xlsx
+from lienthong.runtime.deadline_file import read_deadlines
+from lienthong.runtime.settings import Settings
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+_HIDDEN = {"id", "promulgated", "document_type", "handled_at", "recipient_count", "purpose", "late_hours"}
+"""Columns that a screen has no room for; files have all."""
+
+
+class Format(StrEnum):
+    """How the registers are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
+
+@app.command()
+def register(
+    agency: Annotated[str, typer.Option(help="Code of the agency whose registers are wanted.")],
+    year: Annotated[int | None, typer.Option(min=1976, max=9998, help="Year; default: this one, in Vietnam.")] = None,
+    incoming: Annotated[bool, typer.Option("--incoming", help="Only the register of incoming documents.")] = False,
+    outgoing: Annotated[bool, typer.Option("--outgoing", help="Only the register of outgoing documents.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    mark: Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, which Excel needs.")] = False,
+    deadlines: Annotated[Path | None, typer.Option(help="File with deadlines and days off; default: setting.")] = None,
+    database: Annotated[
+        str | None, typer.Option(envvar="LIENTHONG_TRACKER_DATABASE", help="Address of the tracker's database.")
+    ] = None,
+) -> None:
+    """Print the registers of an agency for a year: numbers, dates, states, deadlines, and the totals at the end."""
+    with told():
+        if incoming and outgoing:
+            incoming = outgoing = False
+        if format_ is Format.CSV and not (incoming or outgoing):
+            raise ValueError("a CSV file holds one register: add --incoming or --outgoing")
+        if format_ is Format.XLSX and output is None and sys.stdout.isatty():
+            raise ValueError("a workbook is nothing for a terminal: add --output FILE")
+        settings, now = Settings(), now_ms()
+        judge = read_deadlines(deadlines or settings.deadlines_file)
+        code, wanted = agency_code(agency), year or day_of(now).year
+        delivered, issued = _facts(database, code, wanted)
+        book = keep(code, wanted, delivered, issued, judge, now)
+        _write(book, format_, output, incoming=incoming or not outgoing, outgoing=outgoing or not incoming, mark=mark)
+
+
+def _facts(database: str | None, agency: str, year: int) -> tuple[Any, Any]:
+    try:
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from lienthong.register.reading import delivered_to, issued_by
+    except ImportError as error:
+        raise ValueError("registers need the package sqlalchemy: pip install 'lienthong[register]'") from error
+    engine = create_engine(database or f"sqlite:///{Settings().home / 'tracker' / 'tracker.sqlite'}")
+    try:
+        with engine.connect() as connection:
+            return delivered_to(connection, agency, year), issued_by(connection, agency, year)
+    except SQLAlchemyError as error:
+        raise ValueError(f"the tracker's database cannot be read: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def _write(book: Book, format_: Format, output: Path | None, *, incoming: bool, outgoing: bool, mark: bool) -> None:
+    if format_ is Format.TABLE and output is None:
+        _show(book, incoming=incoming, outgoing=outgoing)
+        return
+    if format_ is Format.XLSX:
+        content = as_xlsx(book, incoming=incoming, outgoing=outgoing)
+    elif format_ is Format.CSV:
+        content = as_csv(book, outgoing=outgoing, mark=mark).encode()
+    elif format_ is Format.JSON:
+        values = as_json(book, incoming=incoming, outgoing=outgoing)
+        content = (json.dumps(values, ensure_ascii=False) + "\n").encode()
+    else:
+        raise ValueError("--output goes with --format csv, xlsx or json")
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        output.write_bytes(content)
+
+
+def _show(book: Book, *, incoming: bool, outgoing: bool) -> None:
+    if incoming:
+        _show_one(f"Incoming, {book.agency}, {book.year}", INCOMING, book.incoming)
+    if outgoing:
+        _show_one(f"Outgoing, {book.agency}, {book.year}", OUTGOING, book.outgoing)
+    lines = [(words, "–" if value is None else value) for _, words, value in total_lines(book.totals)]
+    say_table("Totals", ("", ""), lines)
+    console.print(f"as of {local(book.as_of):%d/%m/%Y %H:%M}, Vietnam", highlight=False)
+
+
+def _show_one(title: str, columns: Any, entries: Any) -> None:
+    shown: list[Column[Any]] = [column for column in columns if column.key not in _HIDDEN]
+    rows = ([_short(column.cell(entry)) for column in shown] for entry in entries)
+    say_table(title, [column.heading for column in shown], rows)
+
+
+def _short(cell: Any) -> Any:
+    return f"{cell:%d/%m %H:%M}" if hasattr(cell, "hour") else cell
