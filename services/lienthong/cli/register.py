@@ -66,20 +66,27 @@ def register(
 
 def _facts(database: str | None, agency: str, year: int) -> tuple[Any, Any]:
     try:
-        from sqlalchemy import create_engine
+        from sqlalchemy import create_engine, make_url
         from sqlalchemy.exc import SQLAlchemyError
 
         from lienthong.register.reading import delivered_to, issued_by
     except ImportError as error:
         raise ValueError("registers need the package sqlalchemy: pip install 'lienthong[register]'") from error
-    engine = create_engine(database or f"sqlite:///{Settings().home / 'tracker' / 'tracker.sqlite'}")
+    engine = None
     try:
+        address = make_url(database or f"sqlite:///{Settings().home / 'tracker' / 'tracker.sqlite'}")
+        if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+            raise ValueError(f"there is no database {address.database}: let `lienthong run tracker` make one")
+        engine = create_engine(address)
         with engine.connect() as connection:
             return delivered_to(connection, agency, year), issued_by(connection, agency, year)
+    except ImportError as error:
+        raise ValueError(f"the driver of the tracker's database is not installed: {error.name}") from error
     except SQLAlchemyError as error:
-        raise ValueError(f"the tracker's database cannot be read: {error}") from error
+        raise ValueError(f"the tracker's database cannot be read: {getattr(error, 'orig', error)}") from error
     finally:
-        engine.dispose()
+        if engine is not None:
+            engine.dispose()
 
 
 def _write(book: Book, format_: Format, output: Path | None, *, incoming: bool, outgoing: bool, mark: bool) -> None:
