@@ -2,9 +2,11 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -13,7 +15,7 @@ from lienthong.kernel.agency import agency_code
 from lienthong.kernel.clock import now_ms
 from lienthong.kernel.vietnam_time import day_of, local
 from lienthong.register.book import Book, keep
-from lienthong.register.columns import INCOMING, OUTGOING, Column, total_lines
+from lienthong.register.columns import INCOMING, OUTGOING, Cell, Column, total_lines
 from lienthong.register.sheets import as_csv, as_json, as_xlsx
 from lienthong.runtime.deadline_file import read_deadlines
 from lienthong.runtime.settings import Settings
@@ -21,6 +23,7 @@ from lienthong.runtime.settings import Settings
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
+_Entry = TypeVar("_Entry")
 _HIDDEN = {"id", "promulgated", "document_type", "handled_at", "recipient_count", "purpose", "late_hours"}
 """Columns that a screen has no room for; files have all."""
 
@@ -43,6 +46,7 @@ def register(
     format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     mark: Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, which Excel needs.")] = False,
+    last: Annotated[int, typer.Option(min=0, help="On the screen only so many lines of each, the last; 0: all.")] = 40,
     deadlines: Annotated[Path | None, typer.Option(help="File with deadlines and days off; default: setting.")] = None,
     database: Annotated[
         str | None, typer.Option(envvar="LIENTHONG_TRACKER_DATABASE", help="Address of the tracker's database.")
@@ -50,18 +54,23 @@ def register(
 ) -> None:
     """Print the registers of an agency for a year: numbers, dates, states, deadlines, and the totals at the end."""
     with told():
-        if incoming and outgoing:
-            incoming = outgoing = False
-        if format_ is Format.CSV and not (incoming or outgoing):
+        if format_ is Format.CSV and incoming == outgoing:
             raise ValueError("a CSV file holds one register: add --incoming or --outgoing")
         if format_ is Format.XLSX and output is None and sys.stdout.isatty():
             raise ValueError("a workbook is nothing for a terminal: add --output FILE")
+        if format_ is Format.TABLE and output is not None:
+            raise ValueError("--output goes with --format csv, xlsx or json")
         settings, now = Settings(), now_ms()
         judge = read_deadlines(deadlines or settings.deadlines_file)
         code, wanted = agency_code(agency), year or day_of(now).year
         delivered, issued = _facts(database, code, wanted)
         book = keep(code, wanted, delivered, issued, judge, now)
-        _write(book, format_, output, incoming=incoming or not outgoing, outgoing=outgoing or not incoming, mark=mark)
+        both = incoming == outgoing
+        if format_ is Format.TABLE:
+            _show(book, last, incoming=incoming or both, outgoing=outgoing or both)
+        else:
+            content = _content(book, format_, incoming=incoming or both, outgoing=outgoing or both, mark=mark)
+            _write(content, output)
 
 
 def _facts(database: str | None, agency: str, year: int) -> tuple[Any, Any]:
@@ -89,19 +98,16 @@ def _facts(database: str | None, agency: str, year: int) -> tuple[Any, Any]:
             engine.dispose()
 
 
-def _write(book: Book, format_: Format, output: Path | None, *, incoming: bool, outgoing: bool, mark: bool) -> None:
-    if format_ is Format.TABLE and output is None:
-        _show(book, incoming=incoming, outgoing=outgoing)
-        return
+def _content(book: Book, format_: Format, *, incoming: bool, outgoing: bool, mark: bool) -> bytes:
     if format_ is Format.XLSX:
-        content = as_xlsx(book, incoming=incoming, outgoing=outgoing)
-    elif format_ is Format.CSV:
-        content = as_csv(book, outgoing=outgoing, mark=mark).encode()
-    elif format_ is Format.JSON:
-        values = as_json(book, incoming=incoming, outgoing=outgoing)
-        content = (json.dumps(values, ensure_ascii=False) + "\n").encode()
-    else:
-        raise ValueError("--output goes with --format csv, xlsx or json")
+        return as_xlsx(book, incoming=incoming, outgoing=outgoing)
+    if format_ is Format.CSV:
+        return as_csv(book, outgoing=outgoing, mark=mark).encode()
+    values = as_json(book, incoming=incoming, outgoing=outgoing)
+    return (json.dumps(values, ensure_ascii=False) + "\n").encode()
+
+
+def _write(content: bytes, output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -109,21 +115,31 @@ def _write(book: Book, format_: Format, output: Path | None, *, incoming: bool, 
         output.write_bytes(content)
 
 
-def _show(book: Book, *, incoming: bool, outgoing: bool) -> None:
+def _show(book: Book, last: int, *, incoming: bool, outgoing: bool) -> None:
     if incoming:
-        _show_one(f"Incoming, {book.agency}, {book.year}", INCOMING, book.incoming)
+        _show_one(f"Incoming, {book.agency}, {book.year}", INCOMING, book.incoming, last)
     if outgoing:
-        _show_one(f"Outgoing, {book.agency}, {book.year}", OUTGOING, book.outgoing)
-    lines = [(words, "–" if value is None else value) for _, words, value in total_lines(book.totals)]
-    say_table("Totals", ("", ""), lines)
+        _show_one(f"Outgoing, {book.agency}, {book.year}", OUTGOING, book.outgoing, last)
+    say_table("Totals", ("Total", "Value"), [(words, _short(value)) for _, words, value in total_lines(book.totals)])
     console.print(f"as of {local(book.as_of):%d/%m/%Y %H:%M}, Vietnam", highlight=False)
 
 
-def _show_one(title: str, columns: Any, entries: Any) -> None:
-    shown: list[Column[Any]] = [column for column in columns if column.key not in _HIDDEN]
-    rows = ([_short(column.cell(entry)) for column in shown] for entry in entries)
-    say_table(title, [column.heading for column in shown], rows)
+def _show_one(title: str, columns: Sequence[Column[_Entry]], entries: Sequence[_Entry], last: int) -> None:
+    shown = [column for column in columns if column.key not in _HIDDEN]
+    wanted = entries[-last:] if last else entries
+    if len(wanted) < len(entries):
+        title = f"{title}: the last {len(wanted)} of {len(entries):,}"
+    say_table(
+        title, [column.heading for column in shown], ([_short(column.cell(e)) for column in shown] for e in wanted)
+    )
 
 
-def _short(cell: Any) -> Any:
-    return f"{cell:%d/%m %H:%M}" if hasattr(cell, "hour") else cell
+def _short(cell: Cell) -> str:
+    """A cell as people read it."""
+    if isinstance(cell, datetime):
+        return f"{cell:%d/%m %H:%M}"
+    if isinstance(cell, date):
+        return f"{cell:%d/%m/%Y}"
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return "–" if cell is None else str(cell)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert
+from sqlalchemy import Connection, Table, create_engine, insert
 from typer.testing import CliRunner, Result
 
 from lienthong.cli.app import app
@@ -18,6 +18,11 @@ from unit.register.register_world import at
 _EMPTY: dict[type, Any] = {int: 0, str: "", bytes: b"", bool: False}
 
 
+def _put(connection: Connection, table: Table, **values: Any) -> None:
+    empty = {column.name: _EMPTY[column.type.python_type] for column in table.columns}
+    connection.execute(insert(table).values(**{**empty, **values}))
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> str:
     """A database with one document, from G10 to G22.NN."""
@@ -25,7 +30,7 @@ def database(tmp_path: Path) -> str:
     engine = create_engine(address)
     metadata.create_all(engine)
     number = document_number(1, 5)
-    rows: list[tuple[Any, dict[str, Any]]] = [
+    rows: list[tuple[Table, dict[str, Any]]] = [
         (documents, {
             "number": number, "id": b"\xab" * 32, "lane": 1, "position": 5, "sender": "G10", "accepted_at": at(9),
             "year": 2023, "promulgation_date": "2023-03-06", "subject": "=1+1 lúa gạo",
@@ -37,8 +42,7 @@ def database(tmp_path: Path) -> str:
     ]  # fmt: skip
     with engine.begin() as connection:
         for table, values in rows:
-            empty = {column.name: _EMPTY[column.type.python_type] for column in table.columns}
-            connection.execute(insert(table).values(**{**empty, **values}))
+            _put(connection, table, **values)
     engine.dispose()
     return address
 
@@ -56,6 +60,22 @@ def test_on_the_screen(database: str) -> None:
     assert said.stdout.index("Incoming") < said.stdout.index("Outgoing") < said.stdout.index("Totals")
     assert "Handled, %" in said.stdout
     assert "Outgoing" not in register(database, "--incoming").stdout
+
+
+def test_the_screen_shows_the_last_lines(database: str) -> None:
+    """As many as asked for, and says how many there are."""
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        for position in range(6, 56):
+            _put(connection, documents, number=document_number(1, position), id=bytes([position]) * 32, lane=1,
+                 position=position, sender="G10", accepted_at=at(10), subject=f"§{position}")  # fmt: skip
+            _put(connection, deliveries, document=document_number(1, position), route="G22.NN", recipient="G22.NN",
+                 sent_at=at(10), stage="sent", request="none")  # fmt: skip
+    engine.dispose()
+    said = register(database)
+    assert "the last 40 of 51" in said.stdout
+    assert ("§55" in said.stdout, "§10" in said.stdout) == (True, False)
+    assert "§6" in register(database, "--last", "0").stdout
 
 
 def test_in_files(database: str, tmp_path: Path) -> None:
