@@ -19,7 +19,7 @@ Row: TypeAlias = Sequence[Any]
 
 _AT_ONCE = 256
 """Keys looked up by one statement of SQLite."""
-_POSTGRESQL = postgresql.dialect()
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -37,7 +37,9 @@ def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     )  # fmt: skip
 
 
-def find(connection: Connection, table: Table, columns: Sequence[str], by: Sequence[str], keys: Sequence[Row]) -> list[Row]:
+def find(
+    connection: Connection, table: Table, columns: Sequence[str], by: Sequence[str], keys: Sequence[Row]
+) -> list[Row]:
     """Rows whose columns `by` have one of these combinations of values, in any order; a row once for each.
 
     Args:
