@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ from lienthong.kernel.clock import now_ms
 from lienthong.kernel.vietnam_time import day_of, local
 from lienthong.register.book import Book, keep
 from lienthong.register.columns import INCOMING, OUTGOING, Cell, Column, total_lines
+from lienthong.register.facts import Delivered, Issued
 from lienthong.register.sheets import as_csv, as_json, as_xlsx
 from lienthong.runtime.deadline_file import read_deadlines
 from lienthong.runtime.settings import Settings
@@ -48,9 +49,7 @@ def register(
     mark: Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, which Excel needs.")] = False,
     last: Annotated[int, typer.Option(min=0, help="On the screen only so many lines of each, the last; 0: all.")] = 40,
     deadlines: Annotated[Path | None, typer.Option(help="File with deadlines and days off; default: setting.")] = None,
-    database: Annotated[
-        str | None, typer.Option(envvar="LIENTHONG_TRACKER_DATABASE", help="Address of the tracker's database.")
-    ] = None,
+    database: Annotated[str | None, typer.Option(help="URL of the tracker's database; default: setting.")] = None,
 ) -> None:
     """Print the registers of an agency for a year: numbers, dates, states, deadlines, and the totals at the end."""
     with told():
@@ -63,7 +62,7 @@ def register(
         settings, now = Settings(), now_ms()
         judge = read_deadlines(deadlines or settings.deadlines_file)
         code, wanted = agency_code(agency), year or day_of(now).year
-        delivered, issued = _facts(database, code, wanted)
+        delivered, issued = _facts(database, settings, code, wanted)
         book = keep(code, wanted, delivered, issued, judge, now)
         both = incoming == outgoing
         if format_ is Format.TABLE:
@@ -73,29 +72,22 @@ def register(
             _write(content, output)
 
 
-def _facts(database: str | None, agency: str, year: int) -> tuple[Any, Any]:
+def _facts(url: str | None, settings: Settings, agency: str, year: int) -> tuple[list[Delivered], list[Issued]]:
     try:
-        from sqlalchemy import create_engine, make_url
-        from sqlalchemy.exc import SQLAlchemyError
-
         from lienthong.register.reading import delivered_to, issued_by
+        from lienthong.tracker.database import Database
+        from lienthong.tracker.migration import check
     except ImportError as error:
-        raise ValueError("registers need the package sqlalchemy: pip install 'lienthong[register]'") from error
-    engine = None
+        raise ValueError(f"registers need the package {error.name}: pip install 'lienthong[register]'") from error
+    database = Database.of(settings, url)
+    if database.path is not None and not database.path.is_file():
+        raise ValueError(f"there is no database {database.path}: `lienthong run tracker` makes one")
     try:
-        address = make_url(database or f"sqlite:///{Settings().home / 'tracker' / 'tracker.sqlite'}")
-        if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-            raise ValueError(f"there is no database {address.database}: let `lienthong run tracker` make one")
-        engine = create_engine(address)
-        with engine.connect() as connection:
+        check(database)
+        with database.reading() as connection:
             return delivered_to(connection, agency, year), issued_by(connection, agency, year)
-    except ImportError as error:
-        raise ValueError(f"the driver of the tracker's database is not installed: {error.name}") from error
-    except SQLAlchemyError as error:
-        raise ValueError(f"the tracker's database cannot be read: {getattr(error, 'orig', error)}") from error
     finally:
-        if engine is not None:
-            engine.dispose()
+        database.close()
 
 
 def _content(book: Book, format_: Format, *, incoming: bool, outgoing: bool, mark: bool) -> bytes:

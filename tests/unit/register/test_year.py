@@ -1,17 +1,26 @@
 """The published figures of a department's year."""
 
+import re
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, time
 
 import pytest
+from typer.testing import CliRunner
 
+from department_tracked import fill
 from department_year import AGENCY, HANDLED, ISSUED, NEEDING, RECEIVED, YEAR, Said, year_of_the_department
+from lienthong.cli.app import app
+from lienthong.cli.output import Exit
 from lienthong.kernel.deadlines import Due
 from lienthong.kernel.lifecycle import Stage
 from lienthong.kernel.vietnam_time import day_of, moment
 from lienthong.register.book import Book, keep
 from lienthong.register.columns import total_lines
 from lienthong.register.facts import Delivered, Issued, Paper
+from lienthong.register.reading import delivered_to, issued_by
+from lienthong.register.sheets import as_json
+from lienthong.tracker.database import Database
 from unit.register.plain import plain_facts
 from unit.register.register_world import JUDGE
 
@@ -72,3 +81,50 @@ def test_another_seed_has_the_same_figures() -> None:
 def test_the_same_seed_says_the_same(said: list[Said]) -> None:
     """To the byte."""
     assert [one.id for one in said] == [one.id for one in year_of_the_department()]
+
+
+@pytest.fixture(scope="module")
+def database(said: list[Said], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The year in a tracker's database."""
+    opened = Database(f"sqlite:///{tmp_path_factory.mktemp('tracker') / 'tracker.db'}")
+    fill(opened, said)
+    yield opened
+    opened.close()
+
+
+def test_the_tracker_tells_the_same(database: Database, kept: Book) -> None:
+    """Line by line: what is read from its tables is what follows from the statements alone."""
+    with database.reading() as connection:
+        tracked = keep(
+            AGENCY, YEAR, delivered_to(connection, AGENCY, YEAR), issued_by(connection, AGENCY, YEAR), JUDGE, AS_OF
+        )
+    assert tracked.totals == kept.totals
+    assert as_json(kept) == as_json(tracked)
+    facts = [_placed(entry.delivered) for entry in kept.incoming]
+    assert facts == [_placed(entry.delivered) for entry in tracked.incoming]
+
+
+def test_the_command_shows_the_published_figures(database: Database) -> None:
+    """The numbers at its end."""
+    words = [
+        "register",
+        "--agency",
+        AGENCY,
+        "--year",
+        str(YEAR),
+        "--database",
+        database.url.render_as_string(),
+        "--last",
+        "1",
+    ]
+    said = CliRunner().invoke(app, words)
+    assert Exit.OK == said.exit_code
+    shown = dict(re.findall(r"│ ([A-Z][^│]*?) +│ ([0-9.,]+) +│", said.stdout.partition("Totals")[2]))
+    assert ("5,600", "1,751", "1,616", "92.3", "1,211") == tuple(
+        shown[name] for name in ("Received", "Of these, needing handling", "Of these, handled", "Handled, %", "Issued")
+    )
+
+
+def _placed(one: Delivered) -> Delivered:
+    """Without the place in the ledger, which the plain facts do not have."""
+    return one._replace(paper=one.paper._replace(lane=0, position=0))
