@@ -13,13 +13,14 @@ __all__ = ["app"]
 _COMMANDS = {
     "kafka": ("lienthong.cli.kafka", "Start, stop and look at the embedded Kafka."),
     "directory": ("lienthong.cli.directory", "Agencies and keys: the operator's commands."),
-    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, or all."),
+    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, tracker, or all."),
     "send": ("lienthong.cli.send", "Send files as a document."),
     "inbox": ("lienthong.cli.inbox", "Receive documents, or list those received."),
     "status": ("lienthong.cli.status", "How far a document has come."),
     "register": ("lienthong.cli.register", "An agency's registers of incoming and outgoing documents."),
     "resume": ("lienthong.cli.resume", "Let a service go on that halted because too much was rejected."),
     "audit": ("lienthong.cli.audit", "Verify and replay what the topics hold."),
+    "tracker": ("lienthong.cli.tracker", "The tracker's database: its tables, building it anew, its digest."),
     "demo": ("lienthong.cli.demo", "Watch documents travel, from nothing, in one command."),
 }
 

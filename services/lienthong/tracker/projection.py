@@ -48,7 +48,7 @@ class KnownDocument(NamedTuple):
     sender: str
     business_type: int
     targets: tuple[bytes, ...] = ()
-    """Of a recall or update: envelope ids of the documents it is about."""
+    """Of a recall or update: envelope ids of the documents it is about, in the order of their bytes."""
 
 
 def wanted(items: Iterable[Item]) -> set[bytes]:
@@ -165,7 +165,7 @@ class Projection:
         self.documents.append(document_row(lane, entry.position, identity, entry.judged_at, statement))
         mentions = list(mentions_of(statement))
         self.mentions += [(number, *mention) for mention in mentions]
-        targets = tuple(dict.fromkeys(statement.body["refers_to"])) if kind in _REQUESTS else ()
+        targets = tuple(sorted(set(statement.body["refers_to"]))) if kind in _REQUESTS else ()
         self._documents[lane, identity] = KnownDocument(number, statement.sender, kind, targets)
         informed = statement.body["for_information"]
         made = [

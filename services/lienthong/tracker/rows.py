@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql
 
-__all__ = ["add", "find", "put"]
+__all__ = ["add", "find", "keep", "put"]
 
 Row: TypeAlias = Sequence[Any]
 """Values of a table's columns, in order."""
@@ -25,6 +25,11 @@ _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Store rows; a row that has the key of one that is there takes its place. No key may come twice."""
     _store(connection, table, rows, _replacing(table))
+
+
+def keep(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Store rows; where one is there with the same key, that one stays."""
+    _store(connection, table, rows, "ON CONFLICT DO NOTHING")
 
 
 def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -8,13 +8,13 @@ begins again from the positions that are there. So any number of trackers may wr
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from lienthong.kernel.errors import UnavailableError
 from lienthong.tracker import tables
 from lienthong.tracker.database import Database
 from lienthong.tracker.projection import Item, KnownDocument, Projection, wanted
-from lienthong.tracker.rows import add, find, put
+from lienthong.tracker.rows import add, find, keep, put
 
 __all__ = ["Step", "Store"]
 
@@ -42,11 +42,8 @@ class Store:
 
     def begin(self, positions: Mapping[int, int]) -> None:
         """Say where lanes begin that were not begun yet."""
-        known = self.positions()
-        rows = [(lane, offset, 0, 0) for lane, offset in positions.items() if lane not in known]
         with self._database.writing() as connection:
-            # Of two that begin at once both say the same.
-            put(connection, tables.positions, rows)
+            keep(connection, tables.positions, [(lane, offset, 0, 0) for lane, offset in positions.items()])
 
     def apply(self, steps: Mapping[int, Step], items: Sequence[Item]) -> None:
         """Store what entries say, and that they were read.
@@ -80,11 +77,12 @@ class Store:
             )
             if moved.rowcount != 1:
                 raise UnavailableError(
-                    f"another tracker, or a rebuild, has written to {self._database}: lane {lane} does not stand at {first}"
+                    f"another tracker, or a rebuild, has written to {self._database}:"
+                    f" lane {lane} does not stand at {first}"
                 )
 
 
-def _later(connection: Connection, newest: int) -> "func.Function[int]":
+def _later(connection: Connection, newest: int) -> ColumnElement[int]:
     larger = func.greatest if connection.dialect.name == "postgresql" else func.max
     return larger(tables.positions.c.judged_at, newest)
 

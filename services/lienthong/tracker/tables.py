@@ -198,6 +198,12 @@ events = Table(
     _words("stage"),  # of the delivery, after it; empty if there is none
     _words("request"),
     Index("events_document", "document", "position", "item"),
+    Index(
+        "events_unknown",
+        "named",
+        sqlite_where=column("document").is_(None),
+        postgresql_where=column("document").is_(None),
+    ),
     Index("events_flag", "flag", sqlite_where=column("flag") != "", postgresql_where=column("flag") != ""),
     sqlite_with_rowid=False,
 )

@@ -125,6 +125,14 @@ def upgrade() -> None:
     )
     op.create_index("events_document", "events", ["document", "position", "item"], unique=False)
     op.create_index(
+        "events_unknown",
+        "events",
+        ["named"],
+        unique=False,
+        sqlite_where=sa.text("document IS NULL"),
+        postgresql_where=sa.text("document IS NULL"),
+    )
+    op.create_index(
         "events_flag",
         "events",
         ["flag"],
