@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from lienthong.cli.extras import extra
 from lienthong.cli.output import console, say_table, told
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.clock import now_ms
@@ -73,12 +74,10 @@ def register(
 
 
 def _facts(url: str | None, settings: Settings, agency: str, year: int) -> tuple[list[Delivered], list[Issued]]:
-    try:
+    with extra("register"):
         from lienthong.register.reading import delivered_to, issued_by
         from lienthong.tracker.database import Database
         from lienthong.tracker.migration import check
-    except ImportError as error:
-        raise ValueError(f"registers need the package {error.name}: pip install 'lienthong[register]'") from error
     database = Database.of(settings, url)
     if database.path is not None and not database.path.is_file():
         raise ValueError(f"there is no database {database.path}: `lienthong run tracker` makes one")

@@ -81,7 +81,7 @@ def _delivered(connection: Connection, which: ColumnElement[bool]) -> Iterator[D
 
 def _paper(row: Row[Any]) -> Paper:
     return Paper(
-        id=row.id,
+        id=bytes(row.id),
         lane=row.lane,
         position=row.position,
         sender=row.sender,
@@ -119,12 +119,12 @@ def _taken_back(which: ColumnElement[bool]) -> Select[Any]:
 
 
 def _replaced(which: ColumnElement[bool]) -> Select[Any]:
-    """When a document of the same sender replaced it, for all or for this recipient."""
+    """When a document of the same sender replaced it, for all, for this recipient or for the inbox it is behind."""
     newer = documents.alias("newer")
     says = and_(
         mentions.c.named == documents.c.id,
         mentions.c.relation == "replaces",
-        mentions.c.agency.in_(("", deliveries.c.recipient)),
+        or_(mentions.c.agency == "", mentions.c.agency.in_([deliveries.c.recipient, deliveries.c.route])),
     )
     joined = (
         deliveries.join(documents, documents.c.number == deliveries.c.document)

@@ -34,7 +34,7 @@ def keep(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Store rows of counts; the last column is added to that of a row that is there. No key may come twice."""
-    last = table.columns[-1].name
+    last = [column.name for column in table.columns][-1]
     keys = ", ".join(column.name for column in table.primary_key)
     _store(
         connection, table, rows,

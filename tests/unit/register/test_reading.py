@@ -123,10 +123,16 @@ def test_when_it_was_taken_back(connection: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("sender", "agency", "replaced"),
-    [("G10", "", True), ("G10", "G22.NN", True), ("G10", "H37", False), ("H99", "", False)],
+    [
+        ("G10", "", True),
+        ("G10", "G22.NN", True),
+        ("G10", "G22", True),
+        ("G10", "H37", False),
+        ("H99", "", False),
+    ],
 )
 def test_when_it_was_replaced(connection: Connection, sender: str, agency: str, replaced: bool) -> None:
-    """By a document of the same sender, for all or for this recipient."""
+    """By a document of the same sender, for all, for this recipient, or for the inbox it is behind."""
     document(connection, 1)
     newer = document(connection, 2, to=(), business_type=3, sender=sender, accepted_at=at(13))
     put(connection, mentions, document=newer, relation="replaces", named=bytes([1]) * 32, agency=agency)
