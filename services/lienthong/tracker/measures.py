@@ -29,12 +29,12 @@ def measure(database: Database) -> Measures:
         summed = select(tallies.c.name, tallies.c.value, func.sum(tallies.c.count)).group_by(
             tallies.c.name, tallies.c.value
         )
-        for name, value, count in connection.execute(summed).tuples():
+        for name, value, count in connection.execute(summed):
             counts.setdefault(name, {})[value] = int(count)
         waiting = (
             select(deliveries.c.route, func.min(deliveries.c.sent_at), func.count())
             .where(deliveries.c.stage == "sent")
             .group_by(deliveries.c.route)
         )
-        oldest = {route: (since, count) for route, since, count in connection.execute(waiting).tuples()}
+        oldest = {route: (since, count) for route, since, count in connection.execute(waiting)}
     return Measures(counts, oldest)

@@ -87,7 +87,7 @@ def overview(connection: Connection) -> Overview:
     summed = select(tallies.c.name, tallies.c.value, func.sum(tallies.c.count)).group_by(
         tallies.c.name, tallies.c.value
     )
-    for name, value, count in connection.execute(summed).tuples():
+    for name, value, count in connection.execute(summed):
         counts.setdefault(name, {})[value] = int(count)
     read = connection.execute(select(positions)).all()
     kinds = counts.get("kind", {})
@@ -115,7 +115,7 @@ def agencies(connection: Connection, code: str | None = None) -> list[Agency]:
     if code is not None:
         query = query.where(deliveries.c.route == code)
     found: dict[str, Agency] = {}
-    for route, stage, count, first, asked in connection.execute(query).tuples():
+    for route, stage, count, first, asked in connection.execute(query):
         known = found.setdefault(route, Agency(route, {}, 0, 0))
         known.stages[stage] = count
         since = first if stage == "sent" else known.oldest_unacknowledged_at

@@ -38,7 +38,8 @@ class Store:
     def positions(self) -> dict[int, int]:
         """Next ledger offset of each lane that was begun."""
         with self._database.reading() as connection:
-            return dict(connection.execute(select(tables.positions.c.lane, tables.positions.c.next_offset)).tuples())
+            rows = connection.execute(select(tables.positions.c.lane, tables.positions.c.next_offset))
+            return {row.lane: row.next_offset for row in rows}
 
     def begin(self, positions: Mapping[int, int]) -> None:
         """Say where lanes begin that were not begun yet."""
