@@ -83,10 +83,18 @@ def test_the_same_seed_says_the_same(said: list[Said]) -> None:
     assert [one.id for one in said] == [one.id for one in year_of_the_department()]
 
 
-@pytest.fixture(scope="module")
-def database(said: list[Said], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """The year in a tracker's database."""
-    opened = Database(f"sqlite:///{tmp_path_factory.mktemp('tracker') / 'tracker.db'}")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(
+    request: pytest.FixtureRequest, said: list[Said], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """The year in a tracker's database of each kind."""
+    if request.param == "sqlite":
+        opened = Database(f"sqlite:///{tmp_path_factory.mktemp('tracker') / 'tracker.db'}")
+    else:
+        # The server serves other tests too.
+        opened = Database(request.getfixturevalue("postgresql_url"))
+        with opened.writing() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {opened.schema} CASCADE")
     fill(opened, said)
     yield opened
     opened.close()
