@@ -26,8 +26,10 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 _Entry = TypeVar("_Entry")
-_HIDDEN = {"id", "promulgated", "document_type", "handled_at", "recipient_count", "purpose", "late_hours"}
+_HIDDEN = {"id", "promulgated", "document_type", "handled_at", "purpose", "deadline_at", "late_hours"}
 """Columns that a screen has no room for; files have all."""
+_LONGEST = 40
+"""Characters of a cell on the screen, of which a list of recipients may have thousands."""
 
 
 class Format(StrEnum):
@@ -133,4 +135,5 @@ def _short(cell: Cell) -> str:
         return f"{cell:%d/%m/%Y}"
     if isinstance(cell, int):
         return f"{cell:,}"
-    return "–" if cell is None else str(cell)
+    text = "–" if cell is None else str(cell)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

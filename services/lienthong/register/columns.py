@@ -16,8 +16,6 @@ Cell: TypeAlias = str | int | float | date | datetime | None
 """Times carry the zone of Vietnam; texts are as agencies wrote them, so a writer has to guard them."""
 _Entry = TypeVar("_Entry")
 _PRIORITIES = ("", "khẩn", "thượng khẩn", "hỏa tốc", "hỏa tốc hẹn giờ")
-_MOST_RECIPIENTS = 5
-"""Recipients a person is shown by code; more of them are a number."""
 
 
 class Column(NamedTuple, Generic[_Entry]):
@@ -50,20 +48,24 @@ def _handled(delivered: Delivered) -> str:
     return "yes" if delivered.handled else "no"
 
 
-def _deadline(verdict: Verdict | None) -> str:
-    return "" if verdict is None else f"{verdict.state.value} ({verdict.rule.value})"
-
-
-def _late_hours(verdict: Verdict | None) -> Cell:
-    if verdict is None or verdict.state not in {Due.LATE, Due.OVERDUE}:
+def _late_hours(verdict: Verdict) -> Cell:
+    if verdict.state not in {Due.LATE, Due.OVERDUE}:
         return None
     return round(-verdict.margin_ms / (60 * MINUTE_MS), 1)
 
 
-def _recipients(entry: Outgoing) -> str:
-    codes = [delivery.recipient for delivery in entry.issued.deliveries]
-    more = len(codes) - _MOST_RECIPIENTS
-    return ", ".join(codes) if more <= 0 else f"{', '.join(codes[:_MOST_RECIPIENTS])} and {more} more"
+def _deadline(verdict_of: Callable[[_Entry], Verdict | None]) -> tuple[Column[_Entry], ...]:
+    """State, rule, time and delay of the verdict to look at first."""
+
+    def told(tell: Callable[[Verdict], Cell]) -> Callable[[_Entry], Cell]:
+        return lambda entry: None if (verdict := verdict_of(entry)) is None else tell(verdict)
+
+    return (
+        Column("deadline", "Deadline", 10, told(lambda verdict: verdict.state.value)),
+        Column("deadline_rule", "Rule", 11, told(lambda verdict: verdict.rule.value)),
+        Column("deadline_at", "Due by", 17, told(lambda verdict: _time(verdict.due_at))),
+        Column("late_hours", "Hours late", 10, told(_late_hours)),
+    )
 
 
 INCOMING: Sequence[Column[Incoming]] = (
@@ -80,8 +82,7 @@ INCOMING: Sequence[Column[Incoming]] = (
     Column("state", "State", 16, lambda entry: _state(entry.delivered)),
     Column("handled", "Handled", 11, lambda entry: _handled(entry.delivered)),
     Column("handled_at", "Handled at", 17, lambda entry: _time(entry.delivered.done_at)),
-    Column("deadline", "Deadline", 20, lambda entry: _deadline(entry.deadline)),
-    Column("late_hours", "Hours late", 10, lambda entry: _late_hours(entry.deadline)),
+    *_deadline(lambda entry: entry.deadline),
     Column("id", "Envelope id", 66, lambda entry: entry.delivered.paper.id.hex()),
 )
 
@@ -94,12 +95,11 @@ OUTGOING: Sequence[Column[Outgoing]] = (
     Column("subject", "Subject", 50, lambda entry: entry.issued.paper.subject),
     Column("priority", "Urgency", 12, lambda entry: _PRIORITIES[entry.issued.paper.priority]),
     Column("due_date", "Due", 11, lambda entry: _day(entry.issued.paper.due_date)),
-    Column("recipients", "To", 30, _recipients),
+    Column("recipients", "To", 30, lambda entry: ", ".join(one.recipient for one in entry.issued.deliveries)),
     Column("recipient_count", "Recipients", 10, lambda entry: len(entry.issued.deliveries)),
     Column("state", "State", 24, lambda entry: ", ".join(f"{count} {stage}" for stage, count in entry.stages.items())),
     Column("sending", "Sent in time", 12, lambda entry: "" if entry.sending is None else entry.sending.state.value),
-    Column("deadline", "Deadline", 20, lambda entry: _deadline(entry.deadline)),
-    Column("late_hours", "Hours late", 10, lambda entry: _late_hours(entry.deadline)),
+    *_deadline(lambda entry: entry.deadline),
     Column("id", "Envelope id", 66, lambda entry: entry.issued.paper.id.hex()),
 )
 

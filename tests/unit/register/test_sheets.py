@@ -61,13 +61,13 @@ def test_csv_holds_headings_entries_and_totals() -> None:
     found = lines(as_csv(some_book(), outgoing=False))
     assert [column.heading for column in INCOMING] == found[0]
     first = dict(zip(found[0], found[1], strict=True))
-    assert ("1", "2023-03-06 09:00:00", "G10", "01/BC-BNN", "2023-03-06", "done", "yes", "met (receipt)") == tuple(
+    assert ("1", "2023-03-06 09:00:00", "G10", "01/BC-BNN", "2023-03-06", "done", "yes", "met") == tuple(
         first[name]
         for name in ("No.", "Arrived", "From", "Number and notation", "Dated", "State", "Handled", "Deadline")
     )
     second = dict(zip(found[0], found[2], strict=True))
-    assert ("thượng khẩn", "accepted, update asked", "no", "overdue (urgent)") == tuple(
-        second[name] for name in ("Urgency", "State", "Handled", "Deadline")
+    assert ("thượng khẩn", "accepted, update asked", "no", "overdue", "urgent", "2023-03-06 10:00:00") == tuple(
+        second[name] for name in ("Urgency", "State", "Handled", "Deadline", "Rule", "Due by")
     )
     assert [] == found[3]
     assert ["Received", "2"] == found[4]
@@ -139,6 +139,14 @@ def test_json_is_for_programs() -> None:
     assert (2, 2, 1, 50.0) == tuple(
         values["totals"][key] for key in ("received", "needing_handling", "handled", "handled_percent")
     )
+
+
+def test_files_name_all_recipients() -> None:
+    """However many there are."""
+    codes = [f"H{number:02}" for number in range(1, 64)]
+    kept = book(outgoing=(issued(0, to=tuple(handled(recipient=code) for code in codes)),))
+    line = as_json(kept)["outgoing"][0]
+    assert (", ".join(codes), 63, "63 done") == (line["recipients"], line["recipient_count"], line["state"])
 
 
 def test_hours_late() -> None:
