@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from unit.tracker.ledger_script import NOW, SECOND, Script, store_all
 from lienthong.client import Document
 from lienthong.tracker import queries, tables
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import digest
+from unit.tracker.ledger_script import NOW, SECOND, Script, store_all
 
 
 def states(database: Database, identity: bytes) -> dict[str, tuple[str, str]]:
@@ -79,7 +79,7 @@ def test_an_agency_speaks_for_all_codes_behind_it(database: Database) -> None:
 
 
 def test_an_unknown_document_is_named_and_nothing_is_lost(database: Database) -> None:
-    """An acknowledgement of what is not there is recorded with its flag, and so is one to somebody else than its sender."""
+    """An acknowledgement of what is not there is recorded with its flag, and one to another than its sender too."""
     script = Script()
     sent = script.document("G22", "H26")
     said = script.says("H26", "G22", "03", bytes(32), sent)
@@ -221,7 +221,7 @@ def play(script: Script, words: Sequence[tuple[str, str, str, int]], known: list
 def test_content_depends_neither_on_rounds_nor_on_how_lanes_interleave(
     one: list[tuple[str, str, str, int]], other: list[tuple[str, str, str, int]], some: int, more: int
 ) -> None:
-    """Two databases of the same entries are equal, table by table, whatever the sizes of rounds and the order of lanes."""
+    """Two databases of the same entries are equal, whatever the sizes of rounds and the order of lanes."""
     scripts = (Script(1), Script(2))
     known: list[bytes] = []
     play(scripts[0], one, known)

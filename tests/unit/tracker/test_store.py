@@ -8,7 +8,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from unit.tracker.ledger_script import Script, store_all
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import digest
@@ -17,6 +16,7 @@ from lienthong.tracker.migration import check, migrate
 from lienthong.tracker.rebuild import _remove, _swap
 from lienthong.tracker.store import Step, Store
 from lienthong.tracker.tables import metadata
+from unit.tracker.ledger_script import Script, store_all
 
 
 def test_a_round_that_was_stored_is_not_stored_again(database: Database) -> None:
@@ -56,7 +56,7 @@ def test_tables_are_those_of_the_migrations(database: Database) -> None:
 
 def test_a_database_without_tables_says_what_to_do(bare_database: Database) -> None:
     """Also one of a version that is not known."""
-    with pytest.raises(UnavailableError, match="has no tables yet.*lienthong tracker migrate"):
+    with pytest.raises(UnavailableError, match=r"has no tables yet.*lienthong tracker migrate"):
         check(bare_database)
     migrate(bare_database)
     with bare_database.writing() as connection:
@@ -83,7 +83,7 @@ def test_a_database_that_is_not_there_may_come_back() -> None:
 @pytest.mark.parametrize("url", ["mysql://host/name", "no url"])
 def test_other_databases_are_refused(url: str) -> None:
     """By a sentence."""
-    with pytest.raises(ValueError, match="is not sqlite or postgresql|is no URL"):
+    with pytest.raises(ValueError, match=r"is not sqlite or postgresql|is no URL"):
         Database(url)
 
 
