@@ -139,9 +139,8 @@ async def test_labels_come_from_closed_sets(backbone: Backbone) -> None:
         "reason": {reason.value for reason in Reason},
         "lane": {"0", "1"},
         "why": {"repeat", "duplicate"},
-        "part": {
-            f"{name}{part}" for name in ("intake", "dispatch", "notary") for part in ("", "/express", "/ordinary")
-        } | {"tracker", "tracker/ledger"},
+        "part": {f"{name}{part}" for name in ("intake", "dispatch", "notary") for part in ("", "/express", "/ordinary")}
+        | {"tracker", "tracker/ledger"},
         "stage": {stage.value for stage in Stage},
         "flag": {flag.value for flag in Flag},
     }

@@ -68,6 +68,9 @@ def _deadline(verdict_of: Callable[[_Entry], Verdict | None]) -> tuple[Column[_E
     )
 
 
+_INCOMING_DEADLINE: tuple[Column[Incoming], ...] = _deadline(lambda entry: entry.deadline)
+_OUTGOING_DEADLINE: tuple[Column[Outgoing], ...] = _deadline(lambda entry: entry.deadline)
+
 INCOMING: Sequence[Column[Incoming]] = (
     Column("arrival_number", "No.", 6, lambda entry: entry.arrival_number),
     Column("arrived", "Arrived", 17, lambda entry: _time(entry.delivered.paper.accepted_at)),
@@ -82,7 +85,7 @@ INCOMING: Sequence[Column[Incoming]] = (
     Column("state", "State", 16, lambda entry: _state(entry.delivered)),
     Column("handled", "Handled", 11, lambda entry: _handled(entry.delivered)),
     Column("handled_at", "Handled at", 17, lambda entry: _time(entry.delivered.done_at)),
-    *_deadline(lambda entry: entry.deadline),
+    *_INCOMING_DEADLINE,
     Column("id", "Envelope id", 66, lambda entry: entry.delivered.paper.id.hex()),
 )
 
@@ -99,7 +102,7 @@ OUTGOING: Sequence[Column[Outgoing]] = (
     Column("recipient_count", "Recipients", 10, lambda entry: len(entry.issued.deliveries)),
     Column("state", "State", 24, lambda entry: ", ".join(f"{count} {stage}" for stage, count in entry.stages.items())),
     Column("sending", "Sent in time", 12, lambda entry: "" if entry.sending is None else entry.sending.state.value),
-    *_deadline(lambda entry: entry.deadline),
+    *_OUTGOING_DEADLINE,
     Column("id", "Envelope id", 66, lambda entry: entry.issued.paper.id.hex()),
 )
 
