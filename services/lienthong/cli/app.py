@@ -23,6 +23,7 @@ _COMMANDS = {
     "acknowledge": ("lienthong.cli.answer:acknowledge", "Say what became of a document that was received."),
     "agree": ("lienthong.cli.answer:agree", "Agree to a recall or an update."),
     "refuse": ("lienthong.cli.answer:refuse", "Refuse a recall or an update, or a document."),
+    "register": ("lienthong.cli.register", "An agency's registers of incoming and outgoing documents."),
     "resume": ("lienthong.cli.resume", "Let a service go on that halted because too much was rejected."),
     "audit": ("lienthong.cli.audit", "Verify and replay what the topics hold."),
     "tracker": ("lienthong.cli.tracker", "The tracker's database: its tables, building it anew, its digest."),
