@@ -1,7 +1,6 @@
 """Documents as statements for the outbox: checked, addressed, encoded once."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
 from lienthong.client.documents import Document, File
@@ -22,11 +21,11 @@ from lienthong.kernel.statement import (
     encode_statement,
     make_statement,
 )
+from lienthong.kernel.vietnam_time import day_of
 
 __all__ = ["Drafts"]
 
 _RECALL, _UPDATE = 1, 2
-_VIETNAM = timezone(timedelta(hours=7))
 _SEAL_BYTES = 2_048
 """More than a seal and the frame around it ever need."""
 
@@ -42,7 +41,7 @@ def _natural_key(document: Document, now: int) -> str:
     """What no other new document of the agency should have; empty for a recall or an update, which have it again."""
     if document.business_type in (_RECALL, _UPDATE):
         return ""
-    issued = document.promulgation_date or datetime.fromtimestamp(now / 1000, _VIETNAM).date()
+    issued = document.promulgation_date or day_of(now)
     return f"{issued.year}/{document.code_number}/{document.code_notation}"
 
 

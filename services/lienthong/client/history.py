@@ -1,14 +1,14 @@
 """The history of a document: everything that was said of it, and what became of it at each recipient."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from lienthong.kernel.lifecycle import ALL_ASKED, INITIAL, Asking, Event, Flag, Life, Party, Request, advance
+from lienthong.kernel.vietnam_time import ZONE
 
 __all__ = ["History", "Saying", "among", "describe", "live", "vietnam_time"]
 
-_VIETNAM = timezone(timedelta(hours=7))
 _SENDERS = frozenset({Event.TAKE_BACK_ASKED, Event.RECALL, Event.UPDATE, Event.REPLACE})
 _ANSWERS = (Event.AGREED, Event.CHANGE_REFUSED)
 _LAST = 1 << 62
@@ -110,7 +110,7 @@ class History(NamedTuple):
 
 def vietnam_time(moment: int) -> str:
     """Milliseconds since 1970 UTC as ISO 8601 in Vietnam's zone (Decision 28/2018, Article 14.4)."""
-    return datetime.fromtimestamp(moment / 1000, _VIETNAM).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(moment / 1000, ZONE).isoformat(timespec="seconds")
 
 
 def live(history: History, recipients: Iterable[str], sayings: Iterable[Saying]) -> History:
