@@ -38,7 +38,7 @@ def schema(*files: str) -> Any:
 
 ENVELOPE = schema("signature", "seal", "envelope")
 STATEMENT = schema(
-    "attachment", "signer", "document", "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record",
+    "attachment", "signer", "replacement", "document", "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record",
     "statement",
 )  # fmt: skip
 
