@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chaos.checker import Kind, Violation, check
+from chaos.checker import Allowed, Kind, Violation, check
 from chaos.history import (
     Acknowledged,
     Delivered,
@@ -111,7 +111,7 @@ def test_a_rejection_is_right_only_where_a_fault_explains_it() -> None:
     """A key that was revoked while documents were on their way: with that fault allowed, without it a loss."""
     history = rejected(clean())
     assert {Kind.LOST} == kinds(check(history))
-    assert [] == check(history, allowed_rejections=["key_revoked"])
+    assert [] == check(history, Allowed(rejections=["key_revoked"]))
 
 
 def test_what_readers_refuse_may_stay_where_it_is() -> None:
@@ -122,7 +122,7 @@ def test_what_readers_refuse_may_stay_where_it_is() -> None:
     history.deliveries[:] = [one for one in history.deliveries if one.id != name]
     history.acknowledgements[:] = [one for one in history.acknowledgements if one.id != name]
     assert Kind.UNDELIVERED in kinds(check(history))
-    found = check(history, allowed_rejections=["key_revoked"])
+    found = check(history, Allowed(rejections=["key_revoked"]))
     assert Kind.UNDELIVERED not in kinds(found)
 
 
