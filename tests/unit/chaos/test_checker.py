@@ -327,3 +327,34 @@ def test_every_kind_of_violation_is_planted_somewhere() -> None:
     """No check is left untested."""
     table = test_each_planted_fault_is_caught.pytestmark[0].args[1]  # type: ignore[attr-defined]
     assert set(Kind) == {kind for _, kind in table}
+
+
+def test_what_a_topic_made_again_brings_about_is_right_only_there() -> None:
+    """Order across the two topics and a receipt about either are let pass for that agency, and for no other."""
+    history = clean()
+    first, second = (history.ledger.index(one) for one in history.ledger[:5] if one.kind == "document")
+    one, other = history.ledger[first], history.ledger[second]
+    history.ledger[first] = one._replace(id=other.id, subject=other.subject)
+    history.ledger[second] = other._replace(id=one.id, subject=one.subject)
+    assert Kind.ORDER in kinds(check(history))
+    assert Kind.ORDER in kinds(check(history, Allowed(remade=["B"])))
+    assert not any("said" in what for kind, what in check(history, Allowed(remade=["A"])) if kind is Kind.ORDER)
+
+    history = clean()
+    place = next(at for at, line in enumerate(history.inboxes) if line.kind == "receipt" and line.agency == "A")
+    receipt = history.inboxes[place]
+    history.inboxes[place] = receipt._replace(told=(*receipt.told, (1, "duplicate")))
+    assert {Kind.RECEIPT} == kinds(check(history))
+    assert [] == check(history, Allowed(remade=["A"]))
+    history.inboxes[place] = receipt._replace(told=((1, "duplicate"), *receipt.told[1:]))
+    assert {Kind.RECEIPT} == kinds(check(history, Allowed(remade=["A"])))
+
+
+def test_damage_that_a_fault_explains_is_right_only_with_it() -> None:
+    """The auditor has to name an out topic that was made again; anything else that it names is a broken promise."""
+    history = clean()
+    history.damage.append("lane 1: the topic was made anew and is now 1234")
+    assert {Kind.AUDIT} == kinds(check(history))
+    assert [] == check(history, Allowed(damage=("the topic was made anew",)))
+    history.damage.append("lane 1: a hole")
+    assert {Kind.AUDIT} == kinds(check(history, Allowed(damage=("the topic was made anew",))))
