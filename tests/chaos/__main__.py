@@ -18,7 +18,7 @@ from chaos.report import summary
 from chaos.schedule import Injection, draw, dump, load, parse_kinds
 from lienthong.kernel.errors import LienthongError
 
-__all__ = ["main"]
+__all__ = ["end_on_sigterm", "main"]
 
 _SHOWN = 20
 
@@ -37,11 +37,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _run(folder: Path, options: argparse.Namespace, schedule: Sequence[Injection]) -> dict[str, Any]:
-    """Run it; SIGTERM ends it as an interrupt does, with everything that was started."""
+def end_on_sigterm() -> None:
+    """From now on SIGTERM cancels the task that calls this, so that everything it started ends with it."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+async def _run(folder: Path, options: argparse.Namespace, schedule: Sequence[Injection]) -> dict[str, Any]:
+    end_on_sigterm()
     return await run(folder, options, schedule)
 
 

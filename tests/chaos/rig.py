@@ -15,7 +15,7 @@ from lienthong.demo.stage import free_port
 from lienthong.embedded import EmbeddedCluster
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["AGENCIES", "REMADE", "SERVICES", "SMALL_NODE", "Rig"]
+__all__ = ["AGENCIES", "REMADE", "SERVICES", "SMALL_NODE", "Rig", "small_disk"]
 
 AGENCIES = ("G09", "G22", "H26", "H29")
 REMADE = "H53"
@@ -116,7 +116,7 @@ class Rig:
         """
         network = Network(seed)
         cluster = EmbeddedCluster(folder / "kafka", listeners=network.listeners)
-        with _small_disk(cluster.folder(SMALL_NODE).root) as small_disk:
+        with small_disk(cluster.folder(SMALL_NODE).root) as small:
             async with network.opened():
                 try:
                     say("starting three brokers")
@@ -124,7 +124,7 @@ class Rig:
                     codes = (*AGENCIES, REMADE) if remade else AGENCIES
                     async with open_backbone(folder / "home", bootstrap, codes) as backbone:
                         rig = cls(folder, cluster, network, backbone, rate, remade=remade)
-                        rig.small_disk = small_disk
+                        rig.small_disk = small
                         async with rig._supervised(say):
                             yield rig
                 finally:
@@ -210,7 +210,7 @@ class Rig:
 
 
 @contextmanager
-def _small_disk(folder: Path) -> Iterator[Path | None]:
+def small_disk(folder: Path) -> Iterator[Path | None]:
     """Make a folder a file system of its own in memory for the time of a context; `None` where we have no right to."""
     folder.mkdir(mode=0o700, parents=True)
     size = f"size={_SMALL_DISK_MIB}m,mode=0700"
