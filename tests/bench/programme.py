@@ -42,8 +42,8 @@ def programme(sizes: Sizes) -> Iterator[tuple[Stage, list[Workload]]]:
     The audit comes before what an auditor would complain of (W6), and what makes the ledger long comes last.
     """
     yield (
-        # The third agency is the quiet reader of W4.
-        Stage("three agencies", 3),
+        # The third agency is the quiet reader of W4, the last two are those without stores.
+        Stage("five agencies", 5),
         [
             Workload("w1", contest),
             Workload("w5", audits),

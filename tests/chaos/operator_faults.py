@@ -1,10 +1,9 @@
 """Faults that an operator or an administrator makes, each mended as the handbook says (docs/operations.md)."""
 
 import asyncio
+import os
 import random
-
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+import sys
 
 from chaos.rig import REMADE, SERVICES, Rig
 from chaos.schedule import Injection
@@ -20,6 +19,7 @@ __all__ = ["offsets_lost", "remakes_outbox", "service_clock", "topic_again"]
 
 _HOUR_MS = 3_600_000
 _TRIES = 60
+_FORGET_SECONDS = 20.0
 _MEND_SECONDS = 90.0
 _LOOK_SECONDS = 0.5
 _OFF_SECONDS = 1.0
@@ -36,20 +36,20 @@ async def _forget_offsets(rig: Rig, service: str) -> None:
         UnavailableError: Kafka does not do it for a long time.
     """
     group = f"lt.{service}"
-    admin = AdminClient({"bootstrap.servers": rig.backbone.settings.bootstrap, "log_level": 0})
-
-    def delete() -> None:
-        admin.delete_consumer_groups([group], request_timeout=10)[group].result()
-
     for _ in range(_TRIES):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chaos.forget", rig.backbone.settings.bootstrap, group,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
         try:
-            await asyncio.to_thread(delete)
-        except KafkaException as error:
-            if error.args[0].name() == "GROUP_ID_NOT_FOUND":
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
-        else:
-            return
+            async with asyncio.timeout(_FORGET_SECONDS):
+                if await process.wait() == 0:
+                    return
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await asyncio.sleep(_LOOK_SECONDS)
     raise UnavailableError(f"the group {group} cannot be deleted")
 
 

@@ -24,7 +24,7 @@ from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
 from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
-from lienthong.kernel.pieces import in_pieces
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import (
     Kind,
@@ -96,6 +96,7 @@ class Client:
         store: Store,
         thread: ThreadPoolExecutor,
         clock: Clock,
+        pieces: Pieces,
     ) -> None:
         self.agency = agency
         self._judge = judge
@@ -105,6 +106,7 @@ class Client:
         self._store = store
         self._thread = thread
         self._clock = clock
+        self._pieces = pieces
 
     @classmethod
     @asynccontextmanager
@@ -166,7 +168,7 @@ class Client:
                 sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
                 settler = Settler(agency, database, thread, clock, sender.queue)
                 receiver = Receiver(bus, agency, judge, follower, database, thread, clock, settler, turn)
-                client = cls(agency, judge, sender, receiver, settler, database, thread, clock)
+                client = cls(agency, judge, sender, receiver, settler, database, thread, clock, bus.pieces)
                 newest = await loop.run_in_executor(thread, database.newest)
                 async with client._running(follower, lanes, newest):
                     yield client
@@ -258,7 +260,7 @@ class Client:
     async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
         """Hand over several documents with one wait for the disk: all of them, or none; otherwise as `send`."""
         outgoing: list[Outgoing] = []
-        async for some in in_pieces(documents):
+        async for some in self._pieces.cut(documents):
             outgoing += [self._outgoing(document, files, "") for document, files in some]
         return await self._sender.hand_over(outgoing)
 

@@ -22,7 +22,7 @@ from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
-from lienthong.kernel.pieces import PIECE, give_way, rounds_in_pieces, split
+from lienthong.kernel.pieces import split
 from lienthong.kernel.reasons import TOLD_BY_DIRECTORY, Reason
 from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import Partition, inbox
@@ -170,7 +170,7 @@ class Receiver:
         taken = Round({}, {}, [], [], [])
         fresh: list[Delivery] = []
         ready = self._ready_of(next(iter(rounds)).number)
-        async for some in rounds_in_pieces(rounds):
+        async for some in self._bus.pieces.cut_rounds(rounds):
             if ready is self._ordinary:
                 await self._express_stored.wait()
             for partition, records in some.items():
@@ -339,9 +339,10 @@ class Receiver:
                 if not delivery.settled:
                     self._settler.settle(delivery, Status.ARRIVED, "")
                 handed += 1
-                if handed % PIECE == 0:
+                if handed >= self._bus.pieces.size:
+                    handed = 0
                     # A caller that waits for nothing would hand itself all there is before an express one is read.
-                    await give_way()
+                    await self._bus.pieces.give_way()
                     await self._express_stored.wait()
 
     async def _is_our_turn(self, idle_seconds: float | None) -> bool:
