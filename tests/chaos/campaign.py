@@ -118,7 +118,7 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
     remade = any(one.kind is FaultKind.TOPIC_AGAIN for one in schedule)
     async with Rig.running(folder, options.rate, say, seed=options.seed, remade=remade) as rig:
         injected = await _play(rig, schedule, options.minutes * 60)
-        # Faults that make most agencies wrong at once, a revoked key of each for instance, halt intake until it is resumed.
+        # Faults that make most agencies wrong at once, as a revoked key of each, halt intake until it is resumed.
         resuming = asyncio.create_task(resume(rig))
         try:
             await rig.heal(say)
