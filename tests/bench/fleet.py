@@ -15,6 +15,7 @@ from bench.rig import Rig
 from bench.workload import Bench
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Order, compare
 from lienthong.kernel.judge import Judge
@@ -24,24 +25,28 @@ from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import LEDGER, Partition, inbox
 from lienthong.runtime.settings import Settings
 
-__all__ = ["fleet"]
+__all__ = ["Inboxes", "fleet"]
 
 _REST_MS = 100
 """One reader stands for many: it asks for all inboxes at once, and lets much gather, as many readers would."""
 _ROUND_RECORDS = 5_000
 
 
-class _Inboxes:
+class Inboxes:
     """All inboxes as their readers see them: sequence compared, envelope opened, its id compared."""
 
     def __init__(self, judge: Judge, ends: dict[Partition, int]) -> None:
         self._judge = judge
         # Without repeats the number of a record is its offset.
         self._last = {partition: end - 1 for partition, end in ends.items()}
-        self.documents = 0
-        self.receipts = 0
 
-    def take(self, partition: Partition, records: Sequence[Record]) -> None:
+    def take(self, partition: Partition, records: Sequence[Record]) -> list[OpenedEnvelope]:
+        """What new records say.
+
+        Raises:
+            InvariantError: a gap, or not the envelope that its header names.
+        """
+        taken = []
         for record in records:
             if is_genesis(record):
                 continue
@@ -57,10 +62,8 @@ class _Inboxes:
                 raise InvariantError(
                     f"{partition.topic} lane {partition.number}: another envelope than its header says"
                 )
-            if opened.statement.kind is Kind.DOCUMENT:
-                self.documents += 1
-            else:
-                self.receipts += 1
+            taken.append(opened)
+        return taken
 
 
 async def _read(gate: Gate, settings: Settings, agencies: Sequence[str], count: int) -> None:
@@ -73,12 +76,13 @@ async def _read(gate: Gate, settings: Settings, agencies: Sequence[str], count: 
         async with bus.reader(rest_ms=_REST_MS, always_rest=True) as reader:
             ends = await reader.ends(partitions)
             await reader.assign(ends)
-            inboxes = _Inboxes(Judge(directory, lanes), ends)
+            inboxes = Inboxes(Judge(directory, lanes), ends)
             await gate.enter()
-            while inboxes.documents < count:
+            documents = 0
+            while documents < count:
                 for partition, records in (await reader.take(0.25, _ROUND_RECORDS)).items():
-                    inboxes.take(partition, records)
-            gate.report(documents=inboxes.documents, receipts=inboxes.receipts)
+                    documents += sum(one.statement.kind is Kind.DOCUMENT for one in inboxes.take(partition, records))
+            gate.report()
 
 
 async def _round(rig: Rig, agencies: Sequence[str], mark: str, count: int, timeout_seconds: float) -> Outcome:

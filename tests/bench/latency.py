@@ -2,10 +2,15 @@
 
 The schedule does not wait for anything (an open loop), and time counts from when a document was due, not from
 when it was handed over: a system that stalls cannot hide the documents it kept waiting.
+
+The first seconds do not count: the broker's just-in-time compiler, connections and the clients of this round are
+warmed up by the same documents at the same rate. They are the beginning of the one schedule, so whatever they have
+left undone is still there when counting begins.
 """
 
 import asyncio
 import time
+from typing import NamedTuple
 
 from bench.crew import Gate, Outcome, Role, run_crew
 from bench.figures import percentile
@@ -15,7 +20,7 @@ from bench.timed import schedule
 from lienthong.client import Client, connect
 from lienthong.runtime.settings import Settings
 
-__all__ = ["FRACTIONS", "round_trip_latency", "sample_stride"]
+__all__ = ["FRACTIONS", "Course", "round_trip_latency"]
 
 FRACTIONS = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "largest": 1.0}
 """What is told of the latencies: names of percentiles and the fractions they are."""
@@ -24,38 +29,72 @@ _HEAD_START_SECONDS = 0.5
 _WAIT_SECONDS = 30.0
 
 
-def sample_stride(rate: float) -> int:
-    """Every how many-th document is watched, at so many documents a second."""
-    return max(1, round(rate / _SAMPLES_A_SECOND))
+class Course(NamedTuple):
+    """What is handed over in a round.
+
+    Attributes:
+        rate: documents a second.
+        warm_up_seconds: how long before it counts.
+        seconds: how long it counts.
+    """
+
+    rate: float
+    warm_up_seconds: float
+    seconds: float
+
+    @property
+    def warm_ups(self) -> int:
+        """Documents that do not count, the first ones."""
+        return round(self.rate * self.warm_up_seconds)
+
+    @property
+    def documents(self) -> int:
+        """All documents."""
+        return self.warm_ups + max(1, round(self.rate * self.seconds))
+
+    def is_watched(self, number: int) -> bool:
+        """Whether somebody waits for the acknowledgement of this document, counted from 0.
+
+        A watcher looks into the client's store at every change of it, so watching all documents would be
+        a load of its own; a part of them, chosen by number alone, gives the same percentiles. Those of the
+        warm-up are watched as well, as that is a part of what is warmed up.
+        """
+        return (number - self.warm_ups) % max(1, round(self.rate / _SAMPLES_A_SECOND)) == 0
+
+    def counts(self, number: int) -> bool:
+        """Whether the document belongs to what is measured."""
+        return number >= self.warm_ups
 
 
 class _Watch:
-    def __init__(self, client: Client, recipient: str, mark: str, rate: float) -> None:
+    def __init__(self, client: Client, recipient: str, mark: str, course: Course) -> None:
         self._client = client
         self._recipient = recipient
         self._mark = mark
-        self._stride = sample_stride(rate)
+        self._course = course
         self.latencies: list[float] = []
         self.late: list[float] = []
 
     async def send(self, number: int, due: float) -> None:
         document, files = bench_document(number, self._recipient, self._mark)
-        self.late.append(time.perf_counter() - due)
+        late, counts = time.perf_counter() - due, self._course.counts(number)
+        if counts:
+            self.late.append(late)
         sent = await self._client.send(document, *files)
-        if number % self._stride:
+        if not self._course.is_watched(number):
             return
-        # A watcher looks into the client's store at every change of it, so watching all documents would be
-        # a load of its own; a part of them, chosen by number alone, gives the same percentiles.
         await self._client.wait(sent, "acknowledged", timeout_seconds=_WAIT_SECONDS)
-        self.latencies.append(time.perf_counter() - due)
+        if counts:
+            self.latencies.append(time.perf_counter() - due)
 
 
-async def _send(gate: Gate, settings: Settings, agency: str, to: str, mark: str, rate: float, count: int) -> None:
+async def _send(gate: Gate, settings: Settings, agency: str, to: str, mark: str, course: Course) -> None:
     async with connect(agency, settings) as client:
-        watch = _Watch(client, to, mark, rate)
+        watch = _Watch(client, to, mark, course)
         await gate.enter()
         async with asyncio.TaskGroup() as tasks:
-            async for number, due in schedule(time.perf_counter() + _HEAD_START_SECONDS, rate, count):
+            start = time.perf_counter() + _HEAD_START_SECONDS
+            async for number, due in schedule(start, course.rate, course.documents):
                 tasks.create_task(watch.send(number, due))
         milliseconds = [one * 1e3 for one in watch.latencies]
         gate.report(
@@ -65,22 +104,21 @@ async def _send(gate: Gate, settings: Settings, agency: str, to: str, mark: str,
         )
 
 
-async def round_trip_latency(rig: Rig, mark: str, rate: float, seconds: float, *, timeout_seconds: float) -> Outcome:
+async def round_trip_latency(rig: Rig, mark: str, course: Course, *, timeout_seconds: float) -> Outcome:
     """Hand documents over at a fixed rate; the sender reports `FRACTIONS` (ms) and the samples behind them.
 
     Args:
         rig: the backbone.
         mark: tells these documents from others.
-        rate: documents a second.
-        seconds: how long.
+        course: what is handed over.
         timeout_seconds: the longest it may take beyond that.
 
     Raises:
         UnavailableError: it failed, or took too long.
     """
-    count = max(1, round(rate * seconds))
     roles = [
-        Role("sender", _send, (rig.settings, rig.sender, rig.recipient, mark, rate, count)),
-        Role("receiver", receive, (rig.settings, rig.recipient, count)),
+        Role("sender", _send, (rig.settings, rig.sender, rig.recipient, mark, course)),
+        Role("receiver", receive, (rig.settings, rig.recipient, course.documents)),
     ]
-    return await run_crew(roles, counting=("sender",), timeout_seconds=timeout_seconds + seconds, watch=rig.watch)
+    bound = timeout_seconds + course.warm_up_seconds + course.seconds
+    return await run_crew(roles, counting=("sender",), timeout_seconds=bound, watch=rig.watch)

@@ -1,10 +1,11 @@
 """The interleaved rounds: W1 beside its contestants, then W8 on schedules of W1's rate, and W5."""
 
 from bench.audit import audit
+from bench.bare import bare_round_trip
 from bench.faststream_relay import faststream_relay
 from bench.figures import Figure, ratios
 from bench.kafka_tools import end_to_end_latency, producer_performance
-from bench.latency import FRACTIONS, round_trip_latency
+from bench.latency import FRACTIONS, Course, round_trip_latency
 from bench.relay import raw_relay
 from bench.round_trip import round_trip
 from bench.sizes import Sizes
@@ -29,6 +30,11 @@ async def _round(bench: Bench, sizes: Sizes, mark: str, *, tools: bool) -> None:
     measured.add("w1", "W1 full round trip", "documents/s", sizes.documents / trip.reports["sender"]["seconds"])
     measured.add_cpu("W1", trip.cpu, sizes.documents)
 
+    bench.say(f"{mark}: the same between programs without a store")
+    bare = await bare_round_trip(rig, mark, sizes.documents, timeout_seconds=bound)
+    measured.add("bare", "W1 without stores", "documents/s", sizes.documents / bare.reports["sender"]["seconds"])
+    measured.add_cpu("W1 without stores", bare.cpu, sizes.documents)
+
     bench.say(f"{mark}: FastStream relay, {sizes.faststream} records")
     slow = await faststream_relay(rig, mark, sizes.faststream, timeout_seconds=bound)
     rate = sizes.faststream / slow.reports["consumer"]["seconds"]
@@ -51,32 +57,38 @@ async def contest(bench: Bench) -> None:
     await _round(bench.uncounted(), sizes.warm_up, "warm-up", tools=False)
     for number in range(1, sizes.rounds + 1):
         await _round(bench, sizes, f"round-{number}", tools=number <= sizes.tool_rounds)
-    for key, name in (("relay", "W1 ÷ raw relay"), ("faststream", "W1 ÷ FastStream relay")):
+    for key, name in (
+        ("relay", "W1 ÷ raw relay"),
+        ("faststream", "W1 ÷ FastStream relay"),
+        ("bare", "W1 ÷ W1 without stores"),
+    ):
         quotients = ratios(measured.values("w1"), measured.values(key))
         measured.figures[f"w1_by_{key}"] = Figure(name, "×", quotients)
 
 
-async def _latency(bench: Bench, sizes: Sizes, share: float, mark: str) -> None:
+async def _latency(bench: Bench, share: float, mark: str) -> None:
     """A round of W8 at one share of the rate."""
-    rate, measured = share * bench.capacity, bench.measured
-    bench.say(f"{mark}: {rate:.0f} documents/s for {sizes.latency_seconds:.0f} s")
-    outcome = await round_trip_latency(bench.rig, mark, rate, sizes.latency_seconds, timeout_seconds=sizes.part_seconds)
+    sizes, measured = bench.sizes, bench.measured
+    course = Course(share * bench.capacity, sizes.latency_warm_up_seconds, sizes.latency_seconds)
+    bench.say(
+        f"{mark}: {course.rate:.0f} documents/s for {course.warm_up_seconds:.0f} s that do not count and"
+        f" {course.seconds:.0f} s that do"
+    )
+    outcome = await round_trip_latency(bench.rig, mark, course, timeout_seconds=sizes.part_seconds)
     sender = outcome.reports["sender"]
     key, name = f"w8_{share * 100:.0f}", f"W8 at {share:.0%} of W1"
     for fraction in FRACTIONS:
         measured.add(f"{key}_{fraction}", f"{name}, {fraction}", "ms", sender[fraction])
     measured.add(f"{key}_late", f"{name}, hand-over behind schedule, p99", "ms", sender["late"])
     measured.add(f"{key}_samples", f"{name}, round trips watched", "documents", sender["samples"])
-    measured.add_cpu(name, outcome.cpu, max(1, round(rate * sizes.latency_seconds)))
+    measured.add_cpu(name, outcome.cpu, course.documents)
 
 
 async def latencies(bench: Bench) -> None:
-    """Rounds of W8 at every share, in turn."""
-    sizes = bench.sizes
-    await _latency(bench.uncounted(), sizes.warm_up, SHARES[0], "w8-warm-up")
-    for number in range(1, sizes.latency_rounds + 1):
+    """Rounds of W8 at every share, in turn; each warms up by itself."""
+    for number in range(1, bench.sizes.latency_rounds + 1):
         for share in SHARES:
-            await _latency(bench, sizes, share, f"w8-{share * 100:.0f}-{number}")
+            await _latency(bench, share, f"w8-{share * 100:.0f}-{number}")
 
 
 async def _audit(bench: Bench, mark: str) -> None:

@@ -22,7 +22,8 @@ class Sizes:
         tool_messages: messages of Kafka's EndToEndLatency, one after the other.
         large_documents: documents of 100 KiB that travel there and back, for what a byte costs.
         latency_rounds: rounds of W8 at each share of W1's rate.
-        latency_seconds: how long documents are handed over on a schedule (W8).
+        latency_warm_up_seconds: how long documents are handed over on a schedule before they count (W8).
+        latency_seconds: how long they count.
         audits: how often the whole ledger is verified (W5).
         express_queued: ordinary documents that are queued (W4).
         express_seconds: how long express documents are sent with nothing queued (W4).
@@ -56,6 +57,7 @@ class Sizes:
     tool_messages: int
     large_documents: int
     latency_rounds: int
+    latency_warm_up_seconds: float
     latency_seconds: float
     audits: int
     express_queued: int
@@ -82,7 +84,7 @@ class Sizes:
 
     @property
     def warm_up(self) -> "Sizes":
-        """A third of everything of the interleaved rounds and of W8, for the round that does not count."""
+        """A third of everything of the interleaved rounds, for the round that does not count."""
         return replace(
             self,
             relay=self.relay // 3,
@@ -90,7 +92,6 @@ class Sizes:
             documents=self.documents // 3,
             tool_records=self.tool_records // 3,
             tool_messages=self.tool_messages // 3,
-            latency_seconds=self.latency_seconds / 3,
         )
 
 
@@ -104,6 +105,7 @@ FULL = Sizes(
     tool_messages=5_000,
     large_documents=2_000,
     latency_rounds=3,
+    latency_warm_up_seconds=15.0,
     latency_seconds=15.0,
     audits=3,
     express_queued=200_000,
@@ -140,6 +142,7 @@ QUICK = Sizes(
     tool_messages=1_000,
     large_documents=200,
     latency_rounds=1,
+    latency_warm_up_seconds=5.0,
     latency_seconds=5.0,
     audits=1,
     express_queued=20_000,

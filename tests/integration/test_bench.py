@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from bench.bare import bare_round_trip
 from bench.express import express
 from bench.figures import Measurements
 from bench.fleet import fleet
@@ -18,6 +19,7 @@ from bench.rounds import audits
 from bench.sizes import QUICK
 from bench.sizing import costs_of
 from bench.spread import LANES, spread
+from bench.workload import Bench
 
 TINY = replace(
     QUICK,
@@ -44,11 +46,17 @@ async def measured(stage: Stage, *workloads: Workload) -> Measurements:
     return found
 
 
+async def bare(bench: Bench) -> None:
+    """Some documents between programs without a store."""
+    outcome = await bare_round_trip(bench.rig, "bare", 700, timeout_seconds=TINY.part_seconds)
+    bench.measured.add("bare", "W1 without stores", "s", outcome.reports["sender"]["seconds"])
+
+
 @pytest.mark.slow
 async def test_the_workloads_measure_what_the_report_tells() -> None:
     """On one small backbone each of them leaves its figures."""
     found = await measured(
-        Stage("tiny", 3, heap_mib=512),
+        Stage("tiny", 5, heap_mib=512),
         Workload("large", large),
         Workload("w5", audits),
         Workload("w4", express),
@@ -56,11 +64,12 @@ async def test_the_workloads_measure_what_the_report_tells() -> None:
         Workload("idle", partial(idle, agencies=5)),
         Workload("w6", restart),
         # These leave documents in the inboxes that nobody acknowledges, so they come last.
+        Workload("bare", bare),
         Workload("w3", partial(fleet, agencies=3)),
         Workload("w3", partial(fleet, agencies=5)),
     )
     assert {
-        "large", "w5_core", "w4_busy", "w4_quiet", "w2", "w3_3", "w3_5_by_3", "idle", "w6_dispatch",
+        "bare", "large", "w5_core", "w4_busy", "w4_quiet", "w2", "w3_3", "w3_5_by_3", "idle", "w6_dispatch",
     } <= found.figures.keys()  # fmt: skip
     assert [0.0] == found.values("w2_lost")
     assert [TINY.restart_entries] == found.values("w6_entries")

@@ -85,6 +85,11 @@ async def append(bus: Bus, rows: Mapping[Partition, Sequence[Row]]) -> Mapping[P
         return await publisher.append(rows)
 
 
+def as_told(record: Record) -> tuple[object, ...]:
+    """All that a record says."""
+    return record.topic, record.partition, record.offset, record.timestamp, record.value, list(record.headers)
+
+
 async def read(bus: Bus, partition: Partition, first: int, end: int) -> list[Record]:
     """A range of a partition."""
     return [record async for some in bus.scan({partition: (first, end)}) for record in some]
@@ -291,6 +296,30 @@ async def test_a_scan_reads_exactly_the_ranges_asked_for(bus: Bus) -> None:
         for record in records:
             found.setdefault(record.partition, []).append(record.offset)
     assert {0: list(range(10, 60)), 1: [0]} == found
+
+
+async def test_a_sweep_reads_what_a_scan_reads(bus: Bus) -> None:
+    """The same ranges, and of every record place, time, value and headers."""
+    topic = await make_topic(bus, 3)
+    partitions = [Partition(topic, number) for number in range(3)]
+    for first in (0, 40):
+        await append(bus, {partition: numbered(range(first, first + 40)) for partition in partitions})
+    ranges = {partitions[0]: (10, 60), partitions[1]: (0, 1), partitions[2]: (40, 40)}
+    scanned = [record async for records in bus.scan(ranges) for record in records]
+    swept = [record async for _, records in bus.sweep(ranges) for record in records]
+    for found in (scanned, swept):
+        found.sort(key=lambda record: (record.partition, record.offset))
+    assert [as_told(record) for record in scanned] == [as_told(record) for record in swept]
+    assert 51 == len(swept)
+
+
+async def test_a_sweep_says_whose_records_they_are(bus: Bus) -> None:
+    """Some records of one partition at a time, never none."""
+    topic = await make_topic(bus, 2)
+    partitions = [Partition(topic, number) for number in range(2)]
+    await append(bus, {partition: numbered(range(20)) for partition in partitions})
+    async for partition, records in bus.sweep(dict.fromkeys(partitions, (0, 20))):
+        assert {partition} == {Partition(record.topic, record.partition) for record in records}
 
 
 async def test_a_position_outside_the_log_is_an_alarm(side: Side, bus: Bus) -> None:

@@ -11,6 +11,7 @@ from lienthong.kernel.bus import Appended, Bus, Connect, KafkaSettings, Publishe
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import Partition, TopicSettings
 from simulation.kafka import BatchId, ModelRecord, OutOfRangeError, RowTooLargeError, UnknownTopicError, size_of
@@ -127,7 +128,7 @@ class ModelBus(Bus):
         """A publisher."""
         production = super().publisher(name, quarantine=quarantine)
         size = min(self._batch_bytes or production._batch_bytes, production._batch_bytes)
-        return ModelPublisher(self.settings, production._name, size, self._network)
+        return ModelPublisher(self.settings, production._name, size, self.pieces, self._network)
 
     def reader(
         self,
@@ -144,12 +145,20 @@ class ModelBus(Bus):
             self.settings, f"{self._name}", group, Pace(rest_ms / 1000, always=always_rest), self._network
         )
 
+    async def sweep(
+        self, ranges: Mapping[Partition, tuple[int, int]]
+    ) -> AsyncIterator[tuple[Partition, Sequence[Record]]]:
+        """As a scan: the model knows no batches on the way."""
+        async for records in self.scan(ranges):
+            if records:
+                yield Partition(records[0].topic, records[0].partition), records
+
 
 class ModelPublisher(Publisher):
     """Appends in batches; each partition's batches one after the other, those of several beside each other."""
 
-    def __init__(self, settings: KafkaSettings, name: str, batch_bytes: int, network: Network) -> None:
-        super().__init__(settings, name, batch_bytes)
+    def __init__(self, settings: KafkaSettings, name: str, batch_bytes: int, pieces: Pieces, network: Network) -> None:
+        super().__init__(settings, name, batch_bytes, pieces)
         self._network = network
         self._id = 0
         self._number = 0

@@ -1,9 +1,9 @@
 """What must hold at the end of a world, found by reading everything again."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from lienthong.auditor.source import BusSource, Span
+from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.client.documents import State
 from lienthong.client.store import Store
@@ -12,7 +12,7 @@ from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Order, compare
-from lienthong.kernel.ledger import Delivery, Outcome, Record, is_genesis, read_delivery, read_entry
+from lienthong.kernel.ledger import Delivery, Outcome, is_genesis, read_delivery, read_entry
 from lienthong.kernel.statement import Kind, Statement, decode_statement
 from lienthong.kernel.topics import LEDGER, Partition, inbox, outbox
 from lienthong.kernel.trust import Trust
@@ -61,16 +61,6 @@ def is_answered(plan: Plan, brokers: Brokers, agencies: Mapping[str, Agency]) ->
     return next(_receipts(brokers, agencies, plan.lanes, inboxes), None)
 
 
-class _ModelSource(BusSource):
-    """Reads through the bus alone; the production source reads records over a connection of its own."""
-
-    async def read(self, spans: Mapping[Partition, Span]) -> AsyncIterator[tuple[Partition, Sequence[Record]]]:
-        """Records of these spans."""
-        async for records in self._bus.scan(spans):
-            if records:
-                yield Partition(records[0].topic, records[0].partition), records
-
-
 async def check(
     plan: Plan,
     brokers: Brokers,
@@ -91,7 +81,7 @@ async def check(
         if left := store.waiting(_MOST, {}):
             found.append(f"{code} has not settled {len(left)} documents")
     async with connect(settings.kafka(), "auditor") as bus:
-        report = await verify(_ModelSource(bus), trust, clock=clock)
+        report = await verify(BusSource(bus), trust, clock=clock)
     found += [f"audit: {one}" for one in report.damage()]
     for lane in report.lanes:
         for name in ("not_judged_yet", "not_delivered_yet", "receipts_not_said_yet"):

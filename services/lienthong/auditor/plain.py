@@ -17,13 +17,11 @@ from lienthong.auditor.fold import AuditFold
 from lienthong.auditor.judgement import Rejudge
 from lienthong.auditor.lane import Lane, Rules
 from lienthong.auditor.statements import StatementCheck
-from lienthong.kernel.ledger import Headers, Outcome, Record, header_number
+from lienthong.kernel.ledger import Outcome, Record, header_number, read_plain
 from lienthong.kernel.statement import Kind
 
 __all__ = ["PlainEntries"]
 
-_FORM = ("verdict", "source", "judged", "id", "kind", "routes", b"accepted")
-"""Names of a plain entry's headers, and the value of the first."""
 _KINDS = {kind.encode(): kind for kind in Kind}
 _ACCEPTED = outcome_code(Outcome.ACCEPTED, "")
 _MOST_ROUTES = 10_000
@@ -110,7 +108,7 @@ class PlainEntries:
     def _one(self, record: Record, position: int) -> bool:
         """Take an entry; False, and nothing is done, if it is not plain."""
         lane, value, appended_at = self._lane, record.value, record.timestamp
-        parts = _parts(record.headers)
+        parts = read_plain(record.headers)
         if parts is None or value is None:
             return False
         agency_bytes, offset, generation_bytes, judged, identity, kind_bytes, routes_bytes = parts
@@ -183,16 +181,3 @@ class PlainEntries:
             self._routes.clear()
         self._routes[routes_bytes] = routes
         return routes
-
-
-def _parts(headers: Headers) -> tuple[bytes, int, bytes, bytes, bytes, bytes, bytes] | None:
-    """Agency, source offset, generation, judged, id, kind and routes, if these are headers of an accepted entry."""
-    try:
-        (n1, verdict), (n2, source), (n3, judged), (n4, identity), (n5, kind), (n6, routes) = headers
-        agency, offset, generation = source.split(b"/")
-        number = header_number(offset)
-    except (AttributeError, ValueError):
-        return None
-    if (n1, n2, n3, n4, n5, n6, verdict) != _FORM:
-        return None
-    return agency, number, generation, judged, identity, kind, routes

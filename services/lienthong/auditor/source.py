@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from lienthong.kernel.bus import Bus
-from lienthong.kernel.bus.sweep import sweep
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.topics import Partition
 
@@ -12,8 +11,6 @@ __all__ = ["BusSource", "RecordSource", "Span"]
 
 Span = tuple[int, int]
 """First offset, and the offset after the last one."""
-_NAME = "lt-audit"
-"""Client id of the connections that read records."""
 
 
 class RecordSource(Protocol):
@@ -68,5 +65,5 @@ class BusSource:
 
     async def read(self, spans: Mapping[Partition, Span]) -> AsyncIterator[tuple[Partition, Sequence[Record]]]:
         """Records of these spans, each partition in order, in batches."""
-        async for partition, records in sweep(self._bus.settings, _NAME, spans):
+        async for partition, records in self._bus.sweep(spans):
             yield partition, records

@@ -18,7 +18,6 @@ from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
-from lienthong.kernel.pieces import in_pieces
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import decode_statement, encode_statement
 from lienthong.kernel.topics import Partition, outbox
@@ -113,7 +112,10 @@ class Sender:
         future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
         for one in outgoing:
             self._count(one, 1)
-        self._handing[all(one.lane == EXPRESS_LANE for one in outgoing)].append((outgoing, future))
+        express = all(one.lane == EXPRESS_LANE for one in outgoing)
+        if express:
+            self._bus.pieces.express_seen()
+        self._handing[express].append((outgoing, future))
         self._handing_any.set()
         return await future
 
@@ -258,7 +260,7 @@ class Sender:
         )
         topic = outbox(agency)
         rows: dict[Partition, list[Row]] = {}
-        async for some in in_pieces(list(zip(batch, seals, strict=True))):
+        async for some in self._bus.pieces.cut(list(zip(batch, seals, strict=True))):
             for one, seal in some:
                 value = encode_envelope(one.statement, one.contents, seal)
                 rows.setdefault(Partition(topic, one.lane), []).append(Row(value))

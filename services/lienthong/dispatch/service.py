@@ -15,7 +15,6 @@ from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Outcome
-from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
@@ -101,7 +100,7 @@ class _Part:
             self._inboxes.set(await self._read_states(unknown))
         for part in parts(counting):
             rows: dict[Partition, list[Row]] = {}
-            async for some in in_pieces(part, LIGHT_PIECE):
+            async for some in self._bus.pieces.cut(part, light=True):
                 for partition, more in self._inboxes.number(some).items():
                     rows.setdefault(partition, []).extend(more)
             for portion in portions(rows):
@@ -110,7 +109,7 @@ class _Part:
         metrics = self._metrics
         delivered = {lane: metrics.delivery_seconds.labels(lane) for lane in self._lanes}
         acknowledged = {lane: metrics.acknowledgement_seconds.labels(lane) for lane in self._lanes}
-        async for some in in_pieces(counting, LIGHT_PIECE):
+        async for some in self._bus.pieces.cut(counting, light=True):
             for one in some:
                 delivered[one.lane].observe(max(0, now - one.entry.appended_at) / 1000)
                 for seconds in self._times.take(one.entry, one.record.value):

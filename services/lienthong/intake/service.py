@@ -15,7 +15,6 @@ from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Record
-from lienthong.kernel.pieces import rounds_in_pieces
 from lienthong.kernel.reasons import TOLD_BY_DIRECTORY
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.runtime.context import Context
@@ -178,7 +177,7 @@ class _Part:
         """One round, judged in pieces: an express record that comes meanwhile waits for a piece, not for the round."""
         done = Round()
         positions = dict(self._positions)
-        async for some in rounds_in_pieces(records):
+        async for some in self._bus.pieces.cut_rounds(records):
             done.add(
                 judge_round(
                     some,

@@ -28,7 +28,7 @@ from lienthong.kernel.topics import is_outbox
 
 __all__ = [
     "GENESIS_HEADERS", "Delivery", "Entry", "Headers", "Outcome", "Record", "Source", "header_number", "is_genesis",
-    "read_delivery", "read_entry", "read_in_brief", "write_delivery", "write_entry", "write_opened",
+    "read_delivery", "read_entry", "read_in_brief", "read_plain", "write_delivery", "write_entry", "write_opened",
 ]  # fmt: skip
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
@@ -86,6 +86,8 @@ _OUTCOMES = {
     b"opened": (Outcome.OPENED, set[str]()),
 }
 """By the header `verdict`: what it says, and the headers it needs beside it."""
+_PLAIN = ("verdict", "source", "judged", "id", "kind", "routes", b"accepted")
+"""Names of an accepted entry's headers as intake writes them, and the value of the first."""
 _NONE = bytes(HASH_BYTES)
 _MOST_DIGITS = 19
 _LARGEST = 2**63 - 1
@@ -236,6 +238,26 @@ def read_in_brief(record: Record) -> tuple[str, str, int, bytes | None, bytes]:
         return agency, generation, header_number(offset), identity, routes
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _no_entry(record, error) from error
+
+
+def read_plain(headers: Headers) -> tuple[bytes, int, bytes, bytes, bytes, bytes, bytes] | None:
+    """Take apart what nearly all headers in the ledger are: those of an accepted entry, in intake's own order.
+
+    By their places, without a name being looked up: half of the work of `read_in_brief`.
+
+    Returns:
+        The source's agency, offset and generation, what judged says, the id with its 32 bytes, kind and routes, nothing
+        decoded; None where the headers are any others: one of the other readers says what is to be said of them.
+    """
+    try:
+        (n1, verdict), (n2, source), (n3, judged), (n4, identity), (n5, kind), (n6, routes) = headers
+        agency, offset, generation = source.split(b"/")
+        number = header_number(offset)
+        if (n1, n2, n3, n4, n5, n6, verdict) != _PLAIN or len(identity) != HASH_BYTES:
+            return None
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return agency, number, generation, judged, identity, kind, routes
 
 
 def _no_entry(record: Record, error: Exception) -> InvariantError:

@@ -9,10 +9,10 @@ from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Count, LedgerFold, ids_horizon_ms
-from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry, read_in_brief
-from lienthong.kernel.pieces import rounds_in_pieces
+from lienthong.kernel.ledger import Entry, Record, is_genesis, read_entry
 from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.runtime.last_routed import LastRouted
+from lienthong.runtime.taken_before import TakenBefore
 
 __all__ = ["LedgerFollower", "Taken"]
 
@@ -20,7 +20,7 @@ _COMMIT_SECONDS = 0.25
 _LOOK_SECONDS = 3.0
 _PULSE_SECONDS = 3.0
 """How often an idle follower stores a position again: reading goes on where nothing can be written, and looks well."""
-_PIECE_RECORDS = 100
+_PIECE_RECORDS = 500
 
 
 class Taken(NamedTuple):
@@ -47,19 +47,22 @@ class LedgerFollower:
         always_rest: do so while few come as well.
         with_positions: remember where the entry of each id is.
         with_routes: remember the last entry for each agency before the committed position.
+        stored: next ledger offset of lanes, for a projection that keeps its positions itself and with what it
+            stores; then nothing is committed, and `group` is None.
     """
 
     def __init__(
         self,
         bus: Bus,
         *,
-        group: str,
+        group: str | None,
         lanes: Sequence[int],
         clock: Clock,
         rest_ms: int,
         always_rest: bool = False,
         with_positions: bool = True,
         with_routes: bool = False,
+        stored: Mapping[int, int] | None = None,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -67,6 +70,7 @@ class LedgerFollower:
         self._partitions = [Partition(LEDGER, lane) for lane in lanes]
         self._reader: Reader = bus.reader(group=group, rest_ms=rest_ms, always_rest=always_rest)
         self._with_positions = with_positions
+        self._stored = None if stored is None else {Partition(LEDGER, lane): at for lane, at in stored.items()}
         self._folds: dict[int, LedgerFold] = {}
         self._routed: dict[int, LastRouted] | None = {lane: LastRouted() for lane in lanes} if with_routes else None
         self.positions: dict[Partition, int] = {}
@@ -94,7 +98,7 @@ class LedgerFollower:
         reader = self._reader
         await reader.assign(dict.fromkeys(self._partitions, 0))
         # The end last: another process of the service may append and commit in between, and that is no truncation.
-        committed = await reader.committed(self._partitions)
+        committed = await reader.committed(self._partitions) if self._stored is None else self._stored
         begins = await reader.begins(self._partitions)
         ends = await reader.ends(self._partitions)
         starts = {one: committed.get(one, begins[one]) for one in self._partitions}
@@ -116,25 +120,15 @@ class LedgerFollower:
             )
             self.positions[partition] = position
             ranges[partition] = (min(since, position), position)
-        async for records in self._bus.scan(ranges):
+        before = {
+            one: TakenBefore(self._folds[one.number], self._routed[one.number] if self._routed is not None else None)
+            for one in ranges
+        }
+        async for partition, records in self._bus.sweep(ranges):
             for first in range(0, len(records), _PIECE_RECORDS):
                 await asyncio.sleep(0)  # so that the next fetch is on its way meanwhile, and probes are answered
-                self._take_again(records[first : first + _PIECE_RECORDS])
+                before[partition].take(records[first : first + _PIECE_RECORDS])
         await reader.assign(self.positions)
-
-    def _take_again(self, records: Sequence[Record]) -> None:
-        """Take records of a lane, one at least, that this group took before it committed; there may be millions."""
-        lane = records[0].partition
-        count = self._folds[lane].count
-        routed = self._routed[lane] if self._routed is not None else None
-        for record in records:
-            if is_genesis(record):
-                continue
-            agency, generation, offset, accepted, routes = read_in_brief(record)
-            position = record.offset
-            counts = count(agency, generation, offset, accepted, position, record.timestamp)
-            if routed is not None and routes and counts is Count.COUNTS:
-                routed.take(routes, position)
 
     async def _moments(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
         """When the last entry before each position was appended; now, where there is none.
@@ -156,7 +150,8 @@ class LedgerFollower:
         """
         taken: list[Taken] = []
         await self._look_at_ends()
-        async for some in rounds_in_pieces(await self._reader.take(timeout_seconds, max_records)):
+        rounds = await self._reader.take(timeout_seconds, max_records)
+        async for some in self._bus.pieces.cut_rounds(rounds):
             for partition, records in some.items():
                 lane = partition.number
                 fold = self._folds[lane]

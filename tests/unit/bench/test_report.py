@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, Measurements
-from bench.latency import sample_stride
 from bench.report import (
     Findings,
     as_json,
@@ -112,9 +111,3 @@ def test_json_holds_every_round() -> None:
     figures = as_json(findings())["figures"]
     assert isinstance(figures, dict)
     assert [9_000.0, 12_000.0, 12_500.0] == figures["w1"]["values"]
-
-
-@pytest.mark.parametrize(("rate", "expected"), [(5, 1), (100, 1), (400, 4), (2_000, 20)])
-def test_about_a_hundred_round_trips_a_second_are_watched(rate: float, expected: int) -> None:
-    """All when there are few, a part of them when there are many."""
-    assert expected == sample_stride(rate)

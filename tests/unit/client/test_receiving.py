@@ -24,6 +24,7 @@ from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, thread_in_lane
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import write_delivery
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.statement import Kind, decode_statement, encode_statement
 from lienthong.kernel.topics import Partition, inbox
 from unit.intake.test_rounds import Rec
@@ -35,6 +36,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.lanes: dict[int, list[Rec]] = {lane: [] for lane in range(LANES)}
+        self.pieces = Pieces()
 
     def add(self, lane: int, count: int) -> None:
         """Append documents to a lane."""
@@ -173,6 +175,18 @@ async def test_a_caller_that_never_waits_lets_express_documents_be_read(tmp_path
     assert EXPRESS_LANE in [one.lane for one in found[:900]]
 
 
+async def test_an_express_document_that_is_read_makes_pieces_fine(tmp_path: Path) -> None:
+    """Ordinary ones do not."""
+    topic = Inbox()
+    topic.add(1, 10)
+    async with Agency(topic, tmp_path).running() as receiver:
+        await take(receiver, 10)
+        assert not topic.pieces.fine
+        topic.add(EXPRESS_LANE, 1)
+        await take(receiver, 1)
+        assert topic.pieces.fine
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_nothing_is_lost_or_repeated_when_memory_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
@@ -181,8 +195,8 @@ async def test_nothing_is_lost_or_repeated_when_memory_is_full(
     monkeypatch.setattr("lienthong.client.receiving.Ready", partial(Ready, documents=5))
     monkeypatch.setattr("lienthong.client.receiving._STORED_TOGETHER", 7)
     monkeypatch.setattr("lienthong.client.receiving._RELOADED", 9)
-    monkeypatch.setattr("lienthong.client.receiving.PIECE", 2)
-    monkeypatch.setattr("lienthong.kernel.pieces.PIECE", 2)
+    monkeypatch.setattr("lienthong.kernel.pieces.FINE_PIECE", 2)
+    monkeypatch.setattr("lienthong.kernel.pieces.COARSE_PIECE", 3)
     topic, moments = Inbox(), Random(seed)
     for lane in range(LANES):
         topic.add(lane, 20)

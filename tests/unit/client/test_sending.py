@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -13,9 +12,10 @@ from lienthong.client import sending
 from lienthong.client.rows import Outgoing
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
-from lienthong.kernel.bus import Bus
+from lienthong.kernel.bus import Bus, KafkaSettings
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.pieces import Pieces
 from unit.client.test_store import outgoing
 from unit.kernel.world import NOW, ORIGIN, SENDER, SENDER_KEY
 
@@ -47,10 +47,14 @@ def some(first: int, count: int, lane: int = 1) -> list[Outgoing]:
     return [outgoing(number, lane=lane) for number in range(first, first + count)]
 
 
-async def hand_over(store: Store, *handed: Sequence[Outgoing]) -> list[list[bytes] | UnavailableError]:
+async def hand_over(
+    store: Store, *handed: Sequence[Outgoing], pieces: Pieces | None = None
+) -> list[list[bytes] | UnavailableError]:
     """Hand all of them over before the first is stored; what each caller is told."""
     thread = ThreadPoolExecutor(1)
-    sender = Sender(cast("Bus", None), Identity(SENDER, SENDER_KEY, ORIGIN), store, thread, lambda: NOW)
+    bus = Bus(KafkaSettings(bootstrap="localhost:1"), "not connected")
+    bus.pieces = pieces or bus.pieces
+    sender = Sender(bus, Identity(SENDER, SENDER_KEY, ORIGIN), store, thread, lambda: NOW)
     stopping = asyncio.Event()
 
     async def told(one: Sequence[Outgoing]) -> list[bytes] | UnavailableError:
@@ -76,6 +80,16 @@ async def test_express_statements_are_stored_before_ordinary_ones_that_wait(stor
     told = await hand_over(store, *handed)
     assert [[one.id for one in each] for each in handed] == told
     assert [[EXPRESS_LANE] * 2, [1] * 400, [1] * 500] == store.transactions
+
+
+@pytest.mark.parametrize(("lanes", "fine"), [((1, 2), False), ((1, EXPRESS_LANE), True)])
+async def test_an_express_statement_that_is_handed_over_makes_pieces_fine(
+    store: RecordingStore, lanes: tuple[int, int], *, fine: bool
+) -> None:
+    """As soon as the sender hears of it, for whatever works beside it; ordinary ones do not."""
+    pieces = Pieces()
+    await hand_over(store, *(some(lane * 100, 1, lane) for lane in lanes), pieces=pieces)
+    assert fine == pieces.fine
 
 
 async def test_what_is_handed_over_at_once_is_stored_at_once(store: RecordingStore) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.ledger import Headers
-from lienthong.kernel.pieces import LIGHT_PIECE, in_pieces
+from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.topics import Partition
 
 __all__ = ["Appended", "Publisher", "Row"]
@@ -45,10 +45,11 @@ class Publisher:
     Not for concurrent use: one task appends at a time, so that order is what the task says.
     """
 
-    def __init__(self, settings: KafkaSettings, name: str, batch_bytes: int) -> None:
+    def __init__(self, settings: KafkaSettings, name: str, batch_bytes: int, pieces: Pieces) -> None:
         self._settings = settings
         self._name = name
         self._batch_bytes = batch_bytes
+        self._pieces = pieces
         self._producer: AIOKafkaProducer | None = None
         self._topics: set[str] = set()
         self.recreated = 0
@@ -138,7 +139,7 @@ class Publisher:
             batch = producer.create_batch()
             add = batch.append
             count = 0
-            async for piece in in_pieces(some, LIGHT_PIECE):
+            async for piece in self._pieces.cut(some, light=True):
                 for value, headers, key in piece:
                     if add(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                         pending.append((partition, count, await producer.send_batch(batch, topic, partition=number)))

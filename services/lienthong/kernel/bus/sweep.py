@@ -6,8 +6,9 @@ known from the start, so whole batches are asked for, unpacked and handed on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeAlias, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -30,18 +31,21 @@ _RETRY_SECONDS = 0.1
 _READ_UNCOMMITTED = 0
 """There are no transactions here, and an open one of somebody else must not freeze a reader."""
 
+_Found: TypeAlias = list[tuple[Partition, Sequence[KeptRecord]]]
+_Value = TypeVar("_Value")
+
 
 async def sweep(
     settings: KafkaSettings, name: str, ranges: Mapping[Partition, tuple[int, int]], *, fetch_bytes: int = _FETCH_BYTES
-) -> AsyncIterator[tuple[Partition, Sequence[KeptRecord]]]:
+) -> AsyncGenerator[tuple[Partition, Sequence[KeptRecord]], None]:
     """Read each partition from a first offset up to, not including, an end.
 
     Args:
         settings: where Kafka is.
         name: client id, seen in the brokers' logs.
         ranges: what to read.
-        fetch_bytes: most bytes of one answer, and so, within a small multiple, of what is in memory; at least one
-            batch comes whatever its size.
+        fetch_bytes: most bytes of one answer, and so, within a small multiple, of what is in memory, as the next one
+            comes while one is worked on; at least one batch comes whatever its size.
 
     Yields:
         Some records of one partition, in order.
@@ -56,10 +60,32 @@ async def sweep(
     sweeping = _Sweep(settings, name, left, fetch_bytes)
     try:
         await sweeping.connect()
-        async for found in sweeping.run():
-            yield found
+        async with aclosing(_ahead(sweeping.run())) as answers:
+            async for some in answers:
+                for found in some:
+                    yield found
     finally:
         await sweeping.close()
+
+
+async def _ahead(answers: AsyncGenerator[_Value, None]) -> AsyncGenerator[_Value, None]:
+    """The same answers; the next one is on its way while whoever asked works on one."""
+
+    async def ask() -> _Value | None:
+        return await anext(answers, None)
+
+    coming = asyncio.create_task(ask())
+    try:
+        while (some := await coming) is not None:
+            coming = asyncio.create_task(ask())
+            await asyncio.sleep(0)  # so that the request is written before the work begins
+            yield some
+    finally:
+        coming.cancel()
+        await asyncio.wait([coming])
+        if not coming.cancelled():
+            coming.exception()  # nobody asks for it any more, and asyncio would complain
+        await answers.aclose()
 
 
 class _Sweep:
@@ -82,11 +108,13 @@ class _Sweep:
     async def close(self) -> None:
         await within(CLOSE_SECONDS, self._client.close())
 
-    async def run(self) -> AsyncIterator[tuple[Partition, Sequence[KeptRecord]]]:
+    async def run(self) -> AsyncGenerator[_Found, None]:
+        """What came with each answer, in order within a partition."""
         now = asyncio.get_running_loop().time
         quiet_since = now()
         while self._left:
             for node, partitions in self._by_leader().items():
+                found: _Found = []
                 for partition, answer in self._answers(await self._send(node, partitions)):
                     first, end = self._left[partition]
                     try:
@@ -100,7 +128,8 @@ class _Sweep:
                     else:
                         del self._left[partition]
                     if records:
-                        yield partition, records
+                        found.append((partition, records))
+                yield found
             if self._trouble is not None or now() - quiet_since > self._settings.timeout_seconds:
                 await self._recover(now() - quiet_since)
 
