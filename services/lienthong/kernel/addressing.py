@@ -7,13 +7,12 @@ directory, all of which the operator signed, so nobody can make a sender have wr
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lienthong.kernel.agency import is_group_code
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.limits import MAX_RECIPIENTS
 from lienthong.kernel.reasons import Reason
 
-__all__ = ["Addressed", "Addressee", "address"]
+__all__ = ["Addressed", "Addressee", "address", "addressed_at"]
 
 
 class Addressee(NamedTuple):
@@ -36,10 +35,6 @@ class Addressed(NamedTuple):
     """The inboxes, each once."""
     groups: tuple[str, ...]
     """The groups that were expanded and by which version: ``@TINH-THANH/3``."""
-
-    def at(self, agency: str) -> tuple[str, ...]:
-        """Codes of the addressees whose mail goes to the inbox of an agency."""
-        return tuple(one.code for one in self.addressees if agency in one.routes)
 
 
 def address(directory: Directory, sender: str, recipients: Sequence[str], *, at: int, known: int) -> Addressed:
@@ -78,6 +73,39 @@ def address(directory: Directory, sender: str, recipients: Sequence[str], *, at:
         if count > MAX_RECIPIENTS:
             raise RejectedError(Reason.OVERSIZE, f"{count} {what} with all groups expanded, more than {MAX_RECIPIENTS}")
     return Addressed(tuple(found.values()), tuple(inboxes), tuple(groups))
+
+
+def addressed_at(
+    directory: Directory, sender: str, recipients: Sequence[str], agency: str, *, at: int, known: int
+) -> tuple[str, ...]:
+    """Final addresses of what stands in an agency's inbox: for which of those whose mail it gets it is meant.
+
+    As `address` has it, but one recipient that cannot be reached does not take the others away: whoever reads
+    must not depend on facts about others.
+
+    Args:
+        directory: what is known.
+        sender: who writes.
+        recipients: codes of agencies and groups.
+        agency: owner of the inbox.
+        at: the moment of judgement, milliseconds since 1970 UTC.
+        known: facts recorded after this are not used.
+
+    Returns:
+        Codes in the order in which they were named, each once; none when it is not meant for this inbox.
+    """
+    found: dict[str, None] = {}
+    for code in recipients:
+        if code[:1] != "@" and (code == agency or agency in directory.routes(code, at, known)):
+            found[code] = None
+    if agency == sender:
+        return tuple(found)
+    for code in recipients:
+        group = directory.group(code, known) if code[:1] == "@" else None
+        for member in group.members if group is not None else ():
+            if member not in (sender, *recipients) and agency in directory.routes(member, at, known):
+                found[member] = None
+    return tuple(found)
 
 
 def _routes(directory: Directory, code: str, at: int, known: int) -> tuple[str, ...]:

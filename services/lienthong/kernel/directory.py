@@ -105,9 +105,13 @@ class Lift(NamedTuple):
 
 
 def record_key(statement: Statement) -> bytes:
-    """Kafka key of a directory record, so that compaction keeps the newest version of each subject."""
+    """Kafka key of a directory record. Compaction keeps every version of agencies and groups.
+
+    What was judged by an earlier version can be judged again only with it. A key's newest version says all
+    that earlier ones said, so that one is enough.
+    """
     if statement.kind in (Kind.AGENCY, Kind.GROUP):
-        return f"{statement.kind}/{statement.body['code']}".encode()
+        return f"{statement.kind}/{statement.body['code']}/{statement.body['version']}".encode()
     if statement.kind is Kind.ACKNOWLEDGEMENT:
         return f"lift/{statement.body['documents'][0].hex()}".encode()
     return f"key/{key_id_of(statement.body['public_key'], statement.body['algorithm']).hex()}".encode()
@@ -265,9 +269,7 @@ class Directory:
         """Whether there is an agency of this code that is valid at a time, by the facts known then."""
         agency = self._agencies.as_known(code, known)
         return (
-            agency is not None
-            and agency.valid_from <= at
-            and (agency.valid_until is None or at < agency.valid_until)
+            agency is not None and agency.valid_from <= at and (agency.valid_until is None or at < agency.valid_until)
         )
 
     def routes(self, code: str, at: int, known: int) -> tuple[str, ...]:

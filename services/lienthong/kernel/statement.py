@@ -114,7 +114,7 @@ def _make_statement(fields: tuple[Any, ...]) -> Statement:
     return tuple.__new__(Statement, (*fields[:7], _KINDS[branch], body))
 
 
-_MAKERS = {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment}
+_MAKERS: dict[str, Callable[..., Any]] = {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment}
 _decode = codec.decoder("Statement", _MAKERS)
 
 
