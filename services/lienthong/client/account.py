@@ -59,9 +59,10 @@ def _sent(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History |
     if row is None or row["statement"] is None:
         return None
     statement = decode_statement(row["statement"])
+    addressed = _named(statement.recipients, split(row["routes"]))
     history = History(
         row["id"], True, agency, statement.body["subject"], statement.thread, statement.priority,
-        _named(statement.recipients, split(row["routes"])), row["lane"], row["position"], row["handed_over_at"], {}, {}, (),
+        addressed, row["lane"], row["position"], row["handed_over_at"], {}, {}, (),
         row["reason"] if row["state"] == _REJECTED else "",
     )  # fmt: skip
     sayings = list(_spoken(sql, row["id"], agency))

@@ -52,7 +52,7 @@ class Arrival(NamedTuple):
     judged_at: int
     handed: bool
     value: bytes
-    addressed: Sequence[str]
+    addressed: Sequence[str] = ()
     """Codes it is meant for, of those whose mail this agency gets."""
 
 

@@ -260,7 +260,8 @@ class Store:
             sql.execute("BEGIN IMMEDIATE")
             for lane in sorted(self.cursors() if lanes is None else lanes):
                 rows = sql.execute(
-                    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value, addressed"
+                    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+                    " addressed"
                     " FROM inbox WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                     (lane, after.get(lane, 0), limit),
                 )
@@ -321,7 +322,8 @@ class Store:
     def arrived(self, envelope_id: bytes) -> Arrival | None:
         """A document of the inbox, settled or not; a settled one has no value any more."""
         row = self._sql.execute(
-            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value, addressed"
+            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+            " addressed"
             " FROM inbox WHERE id = ?",
             (envelope_id,),
         ).fetchone()
@@ -330,7 +332,8 @@ class Store:
     def listing(self, limit: int) -> list[tuple[Arrival, str | None]]:
         """The newest documents of the inbox with the status they were settled with, newest first."""
         rows = self._sql.execute(
-            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value, addressed,"
+            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+            " addressed,"
             " CASE WHEN said IS NOT NULL THEN COALESCE((SELECT SUBSTR(says, 1, 2) FROM outbox WHERE number ="
             " MAX(said, COALESCE((SELECT MAX(number) FROM spoken WHERE document = inbox.id), 0))), '') END"
             " FROM inbox ORDER BY judged_at DESC LIMIT ?",

@@ -118,17 +118,15 @@ def _check_circles(changed: Sequence[Agency], directory: Directory) -> None:
         waiting = [(start, 0)]
         while waiting:
             code, depth = waiting.pop()
+            cleared.update(path[depth:])
             del path[depth:]
             if code in path:
                 raise ValueError(f"mail would run in a circle: {' → '.join([*path[path.index(code) :], code])}")
             if code in cleared:
                 continue
             path.append(code)
-            after = beyond(code)
-            if not after:
-                cleared.update((code,))
-            waiting += [(one, depth + 1) for one in after]
-        cleared.add(start)
+            waiting += [(one, depth + 1) for one in beyond(code)]
+        cleared.update(path)
 
 
 def group_of(directory: Directory, code: str, name: str, members: Sequence[str], now: int) -> Group:
@@ -182,7 +180,7 @@ def revoked(key: Key, revoked_from: int, now: int) -> Key:
 def sign_records(
     facts: Sequence[Agency | Group | Key], operator: SigningKey, origin: str, now: int
 ) -> Iterator[list[Row]]:
-    """Rows of the directory topic for these facts, in batches that the operator seals together; made as they are taken."""
+    """Rows of the directory topic for these facts, in batches sealed by the operator; made as they are taken."""
     for at in range(0, len(facts), MAX_TREE_SIZE):
         statements = [
             make_statement(

@@ -99,7 +99,7 @@ def test_an_opened_entry() -> None:
         entry.judged_at,
         entry.known_at,
     )
-    assert (None, None, (), "", "", b"") == entry[6:]
+    assert (None, None, (), "", "", b"", ()) == entry[6:]
 
 
 VERDICTS = st.one_of(
@@ -235,7 +235,7 @@ def test_foreign_headers_stop_the_brief_reader(name: str, value: bytes | None) -
         read_in_brief(Record(changed(ENTRIES["accepted"], name, value), b"value"))
 
 
-DELIVERY = Delivery(3, 7, NOW, ID, "document")
+DELIVERY = Delivery(3, 7, NOW, NOW - 1, ID, "document")
 
 
 def test_a_delivery() -> None:
