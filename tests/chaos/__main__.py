@@ -6,39 +6,21 @@ import json
 import logging
 import random
 import shutil
+import signal
 import sys
 import tempfile
-from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from chaos.campaign import run, say
-from chaos.schedule import draw, dump, load, parse_kinds
+from chaos.report import summary
+from chaos.schedule import Injection, draw, dump, load, parse_kinds
 from lienthong.kernel.errors import LienthongError
 
-__all__ = ["main"]
+__all__ = ["end_on_sigterm", "main"]
 
 _SHOWN = 20
-
-
-def table(result: dict[str, Any]) -> str:
-    """The summary as Markdown."""
-    flights: dict[str, list[int]] = defaultdict(list)
-    for one in result["faults"]:
-        flights[one["kind"]].append(one["in_flight"])
-    lines = ["| fault | times injected | documents in flight, most | in all |", "|---|---|---|---|"]
-    lines += [f"| {kind} | {len(some)} | {max(some)} | {sum(some)} |" for kind, some in sorted(flights.items())]
-    counts = result["counts"]
-    found = Counter(kind for kind, _ in result["violations"])
-    lines += [
-        "",
-        f"seed {result['seed']}, {result['minutes']:g} minutes: {counts['sends']} documents sent ({counts['ok']} ok, "
-        f"{counts['unknown']} unknown, {counts['failed']} failed), {counts['deliveries']} deliveries "
-        f"({counts['redelivered']} marked as repeated), {counts['ledger_entries']} ledger entries "
-        f"({counts['void']} void)",
-        f"violations: {sum(found.values())}{''.join(f', {kind} {count}' for kind, count in sorted(found.items()))}",
-    ]
-    return "\n".join(lines)
 
 
 def _options() -> argparse.Namespace:
@@ -46,8 +28,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=2.0, help="how long load and faults run")
     parser.add_argument("--seed", type=int, help="decides the faults; by default a new one, which is printed")
     parser.add_argument("--faults", default="all", help="kinds with commas between, or how they begin; all")
-    parser.add_argument("--rate", type=float, default=25.0, help="documents a second of each of four agencies")
-    parser.add_argument("--patience", type=float, default=150.0, help="seconds for documents to come to their end")
+    parser.add_argument("--rate", type=float, default=50.0, help="documents a second of each of four agencies")
+    parser.add_argument("--patience", type=float, default=300.0, help="seconds for documents to come to their end")
     parser.add_argument("--schedule", type=Path, help="play this schedule instead of drawing one")
     parser.add_argument("--folder", type=Path, help="where journals and logs go, and stay; default: a temporary one")
     parser.add_argument("--json", type=Path, help="write the result there as well")
@@ -55,8 +37,20 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def end_on_sigterm() -> None:
+    """From now on SIGTERM cancels the task that calls this, so that everything it started ends with it."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+async def _run(folder: Path, options: argparse.Namespace, schedule: Sequence[Injection]) -> dict[str, Any]:
+    end_on_sigterm()
+    return await run(folder, options, schedule)
+
+
 def main() -> int:
-    """Run it; 0 when every promise held, 1 when one did not, 3 when it could not be run."""
+    """Run it; 0 when every promise held, 1 when one did not, 3 when it could not be run to its end."""
     options = _options()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
@@ -72,18 +66,22 @@ def main() -> int:
     for injection in schedule:
         print(injection, file=sys.stderr)
     try:
-        result = asyncio.run(run(folder, options, schedule))
+        result = asyncio.run(_run(folder, options, schedule))
     except LienthongError as error:
         say(f"it could not be run to its end: {error}; everything is kept in {folder}")
         return 3
-    print(table(result))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say(f"interrupted; everything was stopped, and is kept in {folder}")
+        return 3
+    text = summary([result])
+    print(text)
+    (folder / "report.md").write_text(text + "\n", "utf-8")
+    for file in filter(None, (folder / "result.json", options.json)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
     for kind, what in result["violations"][:_SHOWN]:
         print(f"- {kind}: {what}")
     if result["violations"]:
-        (folder / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
         print(f"\nseed {options.seed}; journals, logs and schedule are kept in {folder}; play it again with:")
         print(
             f"python -m chaos --minutes {options.minutes:g} --rate {options.rate:g} --schedule {folder}/schedule.json"

@@ -124,7 +124,7 @@ class Agent:
                     now_ms(),
                 )
             )
-            self._journal.write(Acknowledged(self._code, self._run, identity, Status.ACCEPTED.value))
+            self._journal.write(Acknowledged(self._code, self._run, identity, Status.ACCEPTED.value, now_ms()))
             await delivery.acknowledge(Status.ACCEPTED)
 
     async def _finish(self, client: Client) -> None:

@@ -4,31 +4,24 @@ import argparse
 import asyncio
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from chaos.checker import Kind, Violation, check
-from chaos.faults import ALLOWED_REJECTIONS, inject
-from chaos.history import Delivered, History, Outcome, Sent, read_journal
+from chaos.checker import Allowed, Kind, Violation, check
+from chaos.faults import allowed, inject
+from chaos.history import Event, History, read_journal
+from chaos.processes import together
+from chaos.report import Injected, Journeys, blamed
 from chaos.reread import read_damage, read_inboxes, read_ledger, read_outboxes
-from chaos.rig import AGENCIES, Rig
-from chaos.schedule import Injection
+from chaos.rig import Rig
+from chaos.schedule import FaultKind, Injection
 from lienthong.kernel.clock import now_ms
 from lienthong.kernel.errors import LienthongError
 
-__all__ = ["drain", "in_flight", "judged", "run", "say"]
+__all__ = ["drain", "judged", "run", "say"]
 
 _LOOK_SECONDS = 0.5
-
-
-class Injected(NamedTuple):
-    """A fault that was injected, and when; `failed` says why it could not be."""
-
-    injection: Injection
-    at: int
-    failed: str
 
 
 def say(text: str) -> None:
@@ -51,7 +44,7 @@ async def _play(rig: Rig, schedule: Sequence[Injection], seconds: float) -> list
             # The operator's own connection may fail when a fault meets a broker that is down.
             failed = str(error)
             say(f"{injection.kind} could not be injected in full: {failed}")
-        injected.append(Injected(injection, at, failed))
+        injected.append(Injected(injection, at, now_ms(), failed))
 
     async with asyncio.TaskGroup() as tasks:
         for injection in schedule:
@@ -63,60 +56,47 @@ async def _play(rig: Rig, schedule: Sequence[Injection], seconds: float) -> list
 async def drain(rig: Rig, seconds: float) -> list[str]:
     """Tell the agencies to come to an end; return those that did not in time."""
     (rig.folder / "finish").touch()
-    left = set(AGENCIES)
+    left = set(rig.codes)
     until = time.monotonic() + seconds
     while left and time.monotonic() < until:
         await asyncio.sleep(_LOOK_SECONDS)
-        left = {code for code in AGENCIES if not (rig.folder / f"{code}.finished").exists()}
+        left = {code for code in rig.codes if not (rig.folder / f"{code}.finished").exists()}
     # Receipts of the last acknowledgements are still on their way.
     await asyncio.sleep(3)
     (rig.folder / "end").touch()
     for agent in rig.agents.values():
         agent.wanted = False
     await asyncio.sleep(3)
-    for agent in rig.agents.values():
-        await agent.stop()
+    await together(agent.stop() for agent in rig.agents.values())
     return sorted(left)
 
 
 async def judged(
-    rig: Rig, unfinished: Sequence[str], allowed_rejections: Collection[str]
+    rig: Rig, events: Sequence[Event], unfinished: Sequence[str], tolerated: Allowed
 ) -> tuple[History, list[Violation]]:
     """Read everything again with fresh readers, and check it.
 
     Args:
         rig: healed and drained.
+        events: what all journals hold.
         unfinished: agencies that did not come to an end.
-        allowed_rejections: as for `check`.
+        tolerated: what the faults bring about.
     """
-    journals = [event for code in AGENCIES for event in read_journal(rig.folder / f"{code}.journal")]
-    history = History.of_clients(journals)._replace(
+    history = History.of_clients(events)._replace(
         ledger=await read_ledger(rig.backbone),
-        inboxes=await read_inboxes(rig.backbone, AGENCIES),
-        outboxes=read_outboxes(rig.backbone.settings.home, AGENCIES),
+        inboxes=await read_inboxes(rig.backbone, rig.codes),
+        outboxes=read_outboxes(rig.backbone.settings.home, rig.codes),
         damage=await read_damage(rig.backbone),
     )
-    violations = check(history, allowed_rejections=allowed_rejections)
+    say("the checker compares")
+    violations = check(history, tolerated)
     violations += [Violation(Kind.UNDELIVERED, f"{code} did not come to an end in time") for code in unfinished]
     violations += [
         Violation(Kind.AUDIT, f"{one.name} ended with an alarm {one.alarms} times")
         for one in rig.managed()
-        if one.alarms
+        if one.alarms and one.name not in tolerated.alarms
     ]
     return history, violations
-
-
-def in_flight(folder: Path, moments: Sequence[int]) -> list[int]:
-    """How many documents had been handed over and not yet delivered to all, at each of these times."""
-    sent: dict[str, int] = {}
-    last: dict[str, int] = defaultdict(int)
-    for code in AGENCIES:
-        for event in read_journal(folder / f"{code}.journal"):
-            if isinstance(event, Sent) and event.outcome is Outcome.OK:
-                sent[event.id] = event.at
-            elif isinstance(event, Delivered):
-                last[event.id] = max(last[event.id], event.at)
-    return [sum(at <= moment < last.get(identity, moment + 1) for identity, at in sent.items()) for moment in moments]
 
 
 async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Injection]) -> dict[str, Any]:
@@ -134,28 +114,40 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
         UnavailableError: something does not start, or does not heal.
     """
     began = time.monotonic()
-    async with Rig.running(folder, options.rate, say) as rig:
+    remade = any(one.kind is FaultKind.TOPIC_AGAIN for one in schedule)
+    async with Rig.running(folder, options.rate, say, seed=options.seed, remade=remade) as rig:
         injected = await _play(rig, schedule, options.minutes * 60)
         await rig.heal(say)
         # What a second process of an agency left unsent when it died goes out when the next one starts.
-        for agent in rig.agents.values():
-            await agent.kill()
+        await together(agent.kill() for agent in rig.agents.values())
         say("healed; waiting until every document has come to its end")
+        healed = time.monotonic()
         unfinished = await drain(rig, options.patience)
+        drained = time.monotonic()
         say("fresh readers read everything again")
-        allowed = {reason for one in schedule for reason in ALLOWED_REJECTIONS.get(one.kind, ())}
-        history, violations = await judged(rig, unfinished, allowed)
+        events = [event for code in rig.codes for event in read_journal(folder / f"{code}.journal")]
+        history, violations = await judged(rig, events, unfinished, allowed(schedule))
         starts = {one.name: one.starts for one in rig.managed()}
-    flights = in_flight(folder, [one.at for one in injected])
+        lost_answers = rig.network.lost_answers
+    journeys = Journeys.of(events)
     return {
         "seed": options.seed,
         "minutes": options.minutes,
+        "rate": options.rate,
         "seconds_in_all": round(time.monotonic() - began),
+        "seconds_to_drain": round(drained - healed),
         "counts": history.counts(),
         "starts": starts,
+        "lost_answers": lost_answers,
         "faults": [
-            {"kind": one.injection.kind, "at": one.injection.at, "in_flight": flight, "failed": one.failed}
-            for one, flight in zip(injected, flights, strict=True)
+            {
+                "kind": one.injection.kind,
+                "at": one.injection.at,
+                "in_flight": journeys.in_flight(one.at),
+                "failed": one.failed,
+            }
+            for one in injected
         ],
         "violations": [list(one) for one in violations],
+        "violations_by_fault": blamed(violations, injected, journeys),
     }

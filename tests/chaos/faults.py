@@ -3,14 +3,17 @@
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from chaos.checker import Allowed
 from chaos.failover import healed
+from chaos.net_faults import directory_away, net_cut, net_cut_brokers, net_cut_one_way, net_lost_answer, net_slow
+from chaos.operator_faults import offsets_lost, remakes_outbox, service_clock, topic_again
 from chaos.poison import poison
-from chaos.rig import AGENCIES, SERVICES, SMALL_NODE, Rig
+from chaos.rig import AGENCIES, REMADE, SERVICES, SMALL_NODE, Rig
 from chaos.schedule import FaultKind, Injection
 from lienthong.directory.operator import Operator
 from lienthong.kernel.agency import agency_code
@@ -19,7 +22,7 @@ from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.topics import Partition, outbox
 
-__all__ = ["ALLOWED_REJECTIONS", "INJECTORS", "inject"]
+__all__ = ["INJECTORS", "allowed", "inject"]
 
 _NODES = (1, 2, 3)
 _TWIN_SECONDS = 4.0
@@ -30,13 +33,34 @@ _HOUR_MS = 3_600_000
 _DAMAGED_BYTES = 8_192
 _NOTICED_SECONDS = 8
 
-ALLOWED_REJECTIONS: Mapping[FaultKind, tuple[str, ...]] = MappingProxyType(
+_REJECTIONS: Mapping[FaultKind, tuple[str, ...]] = MappingProxyType(
     {
         FaultKind.KEY_REVOKED: ("key_revoked", "key_not_valid"),
         FaultKind.CLIENT_CLOCK: ("future",),
+        # An intake whose clock is behind finds everything to be from the future, and keys not valid yet.
+        FaultKind.SERVICE_CLOCK: ("future", "key_not_valid"),
     }
 )
 """For which reasons a good agency's documents may be rejected because of a fault."""
+_DAMAGE: Mapping[FaultKind, tuple[str, ...]] = MappingProxyType(
+    {
+        FaultKind.SERVICE_CLOCK: ("away from when Kafka appended it",),
+        FaultKind.TOPIC_AGAIN: ("the topic was made anew",),
+    }
+)
+"""What the auditor says, and has to, because of a fault."""
+
+
+def allowed(schedule: Sequence[Injection]) -> Allowed:
+    """What is no broken promise after these faults, because it is what we say happens then."""
+    kinds = {one.kind for one in schedule}
+    remade = any(one.kind is FaultKind.TOPIC_AGAIN and remakes_outbox(one) for one in schedule)
+    return Allowed(
+        rejections=frozenset(reason for kind in kinds for reason in _REJECTIONS.get(kind, ())),
+        damage=tuple(text for kind in kinds for text in _DAMAGE.get(kind, ())),
+        remade=frozenset({REMADE} if remade else ()),
+        alarms=frozenset({"intake"} if remade else ()),
+    )
 
 
 _ALONE = frozenset(
@@ -47,14 +71,21 @@ _ALONE = frozenset(
         FaultKind.BROKER_ROLL,
         FaultKind.BROKER_CUT,
         FaultKind.BROKER_DISK_FULL,
+        FaultKind.NET_CUT_BROKERS,
     }
 )
 """They wait for one another: records that are cut off must stand in the other two copies, which is all we promise."""
+_MENDED = frozenset({FaultKind.SERVICE_CLOCK, FaultKind.OFFSETS_LOST, FaultKind.TOPIC_AGAIN})
+"""They wait for one another: the operator mends each before the next."""
 
 
 async def inject(rig: Rig, injection: Injection) -> None:
     """Inject a fault, and end it when its time is over."""
-    async with rig.brokers if injection.kind in _ALONE else nullcontext():
+    async with AsyncExitStack() as stack:
+        if injection.kind in _ALONE:
+            await stack.enter_async_context(rig.brokers)
+        if injection.kind in _MENDED:
+            await stack.enter_async_context(rig.topics)
         await INJECTORS[injection.kind](rig, injection)
 
 
@@ -262,5 +293,14 @@ INJECTORS: Mapping[FaultKind, Callable[[Rig, Injection], Awaitable[None]]] = Map
         FaultKind.CLIENT_CLOCK: _client_clock,
         FaultKind.POISON: _poison,
         FaultKind.KEY_REVOKED: _key_revoked,
+        FaultKind.NET_CUT: net_cut,
+        FaultKind.NET_CUT_ONE_WAY: net_cut_one_way,
+        FaultKind.NET_SLOW: net_slow,
+        FaultKind.NET_LOST_ANSWER: net_lost_answer,
+        FaultKind.NET_CUT_BROKERS: net_cut_brokers,
+        FaultKind.SERVICE_CLOCK: service_clock,
+        FaultKind.OFFSETS_LOST: offsets_lost,
+        FaultKind.DIRECTORY_AWAY: directory_away,
+        FaultKind.TOPIC_AGAIN: topic_again,
     }
 )

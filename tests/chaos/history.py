@@ -77,6 +77,8 @@ class Acknowledged(NamedTuple):
     run: str
     id: str
     status: str
+    at: int = 0
+    """When, as in `Sent`."""
 
 
 Event: TypeAlias = Began | Sending | Sent | Delivered | Acknowledged
@@ -153,6 +155,8 @@ class LedgerLine(NamedTuple):
     """Documents that an acknowledgement names, ids in hex."""
     refused: str = ""
     """Why a reader who knows all of the directory does not believe it, although it was accepted."""
+    generation: str = ""
+    """Which out topic it came from: one that was made again has another generation."""
 
 
 class InboxLine(NamedTuple):

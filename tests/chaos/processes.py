@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from lienthong.cli.output import Exit
 
-__all__ = ["Managed", "supervise"]
+__all__ = ["Managed", "supervise", "together"]
 
 _LOOK_SECONDS = 0.1
 _STOP_SECONDS = 25.0
@@ -97,3 +97,10 @@ async def supervise(managed: Callable[[], Sequence[Managed]]) -> None:
             if one.wanted and not one.alive:
                 await one.start()
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def together(actions: Iterable[Coroutine[None, None, None]]) -> None:
+    """Await several at once."""
+    async with asyncio.TaskGroup() as tasks:
+        for action in actions:
+            tasks.create_task(action)

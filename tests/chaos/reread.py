@@ -52,6 +52,7 @@ async def read_ledger(backbone: Backbone) -> list[LedgerLine]:
                     if statement and statement.kind is Kind.ACKNOWLEDGEMENT
                     else (),
                     _refusal(judge, record, entry.judged_at) if accepted else "",
+                    entry.source.generation,
                 )
             )
     return found

@@ -2,27 +2,33 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
 
 from backbone import Backbone, open_backbone
-from chaos.processes import Managed, supervise
+from chaos.network import AGENTS, SERVICES_SIDE, Network
+from chaos.processes import Managed, supervise, together
 from lienthong.demo.stage import free_port
 from lienthong.embedded import EmbeddedCluster
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["AGENCIES", "SERVICES", "SMALL_NODE", "Rig"]
+__all__ = ["AGENCIES", "REMADE", "SERVICES", "SMALL_NODE", "Rig", "small_disk"]
 
 AGENCIES = ("G09", "G22", "H26", "H29")
+REMADE = "H53"
+"""The agency whose topics are deleted and made again; it is there only where that happens."""
+_REMADE_SHARE = 0.2
+"""How much of the others' rate it sends."""
 SERVICES = ("intake", "dispatch", "notary")
 SMALL_NODE = 3
 """The node whose disk can be filled."""
 _SMALL_DISK_MIB = 6_144
 _READY_SECONDS = 90.0
 _PAUSE_SECONDS = 0.5
+_PROBE = aiohttp.ClientTimeout(total=5)
 
 
 class Rig:
@@ -31,14 +37,23 @@ class Rig:
     Args:
         folder: where everything is kept, journals and logs too.
         cluster: the brokers, up.
+        network: between the brokers and all others.
         backbone: provisioned.
         rate: documents a second of each agency.
+        remade: whether there is an agency whose topics are deleted and made again.
     """
 
-    def __init__(self, folder: Path, cluster: EmbeddedCluster, backbone: Backbone, rate: float) -> None:
+    def __init__(
+        self, folder: Path, cluster: EmbeddedCluster, network: Network, backbone: Backbone, rate: float, *, remade: bool
+    ) -> None:
         self.folder = folder
         self.cluster = cluster
+        self.network = network
         self.backbone = backbone
+        self.codes = (*AGENCIES, REMADE) if remade else AGENCIES
+        """All agencies."""
+        self.topics = asyncio.Lock()
+        """Held by faults of topics, offsets and clocks, each of which the operator mends before the next."""
         self.brokers = asyncio.Lock()
         """Held by faults of brokers that must not come together."""
         self.small_disk: Path | None = None
@@ -46,13 +61,15 @@ class Rig:
         self._ports = {name: free_port() for name in SERVICES}
         (folder / "log").mkdir()
         self.services = {name: self.service(name, self._ports[name]) for name in SERVICES}
-        self.agents = {code: self.agent(code, rate) for code in AGENCIES}
+        self.agents = {code: self.agent(code, rate * (_REMADE_SHARE if code == REMADE else 1)) for code in self.codes}
         self.extra: list[Managed] = []
         """Second processes beside the first ones, for as long as a fault wants them."""
 
-    def _environment(self) -> dict[str, str]:
-        settings = self.backbone.settings
-        return {"LIENTHONG_HOME": str(settings.home), "LIENTHONG_BOOTSTRAP": settings.bootstrap}
+    def _environment(self, party: str) -> dict[str, str]:
+        return {
+            "LIENTHONG_HOME": str(self.backbone.settings.home),
+            "LIENTHONG_BOOTSTRAP": self.network.bootstrap(party),
+        }
 
     def service(self, name: str, port: int = 0) -> Managed:
         """A process of a service, not started."""
@@ -60,8 +77,13 @@ class Rig:
             name,
             ["-m", "lienthong", "run", name, "--http-port", str(port)],
             self.folder / "log" / f"{name}.log",
-            self._environment(),
+            self._environment(SERVICES_SIDE),
         )
+
+    def wrong_clock(self, name: str, ahead_ms: int) -> list[str]:
+        """The words for a service's process whose clock is so much ahead; below 0: behind."""
+        port = str(self._ports[name])
+        return ["-m", "chaos.service", name, "--http-port", port, "--clock-ahead-ms", str(ahead_ms)]
 
     def agent(self, code: str, rate: float) -> Managed:
         """A process of an agency, not started.
@@ -70,9 +92,9 @@ class Rig:
             code: which agency.
             rate: documents a second.
         """
-        peers = ",".join(one for one in AGENCIES if one != code)
+        peers = ",".join(one for one in self.codes if one != code)
         words = ["-m", "chaos.agent", code, "--peers", peers, "--folder", str(self.folder), "--rate", str(rate)]
-        return Managed(code, words, self.folder / "log" / f"{code}.log", self._environment())
+        return Managed(code, words, self.folder / "log" / f"{code}.log", self._environment(AGENTS))
 
     def managed(self) -> list[Managed]:
         """Every process but the brokers'."""
@@ -80,32 +102,47 @@ class Rig:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, folder: Path, rate: float, say: Callable[[str], None]) -> "AsyncIterator[Rig]":
-        """Start everything; at the end stop it. The folder stays."""
-        cluster = EmbeddedCluster(folder / "kafka")
-        small_disk = _mount_small(cluster.folder(SMALL_NODE).root)
-        try:
-            say("starting three brokers")
-            bootstrap = await asyncio.to_thread(cluster.up)
-            async with open_backbone(folder / "home", bootstrap, AGENCIES) as backbone:
-                rig = cls(folder, cluster, backbone, rate)
-                rig.small_disk = small_disk
-                supervising = asyncio.create_task(supervise(rig.managed))
+    async def running(
+        cls, folder: Path, rate: float, say: Callable[[str], None], *, seed: int = 0, remade: bool = False
+    ) -> "AsyncIterator[Rig]":
+        """Start everything; at the end stop it, also when it is interrupted. The folder stays.
+
+        Args:
+            folder: where everything is kept.
+            rate: documents a second of each agency.
+            say: is told what goes on.
+            seed: decides what chance decides in the network.
+            remade: whether there is an agency whose topics are deleted and made again.
+        """
+        network = Network(seed)
+        cluster = EmbeddedCluster(folder / "kafka", listeners=network.listeners)
+        with small_disk(cluster.folder(SMALL_NODE).root) as small:
+            async with network.opened():
                 try:
-                    say("starting services and agencies")
-                    for one in rig.managed():
-                        await one.start()
-                    await rig.ready()
-                    yield rig
+                    say("starting three brokers")
+                    bootstrap = await asyncio.to_thread(cluster.up)
+                    codes = (*AGENCIES, REMADE) if remade else AGENCIES
+                    async with open_backbone(folder / "home", bootstrap, codes) as backbone:
+                        rig = cls(folder, cluster, network, backbone, rate, remade=remade)
+                        rig.small_disk = small
+                        async with rig._supervised(say):
+                            yield rig
                 finally:
-                    supervising.cancel()
-                    await asyncio.wait([supervising])
-                    for one in [*rig.agents.values(), *rig.extra, *rig.services.values()]:
-                        await one.stop()
+                    await asyncio.to_thread(cluster.down)
+
+    @asynccontextmanager
+    async def _supervised(self, say: Callable[[str], None]) -> AsyncIterator[None]:
+        supervising = asyncio.create_task(supervise(self.managed))
+        try:
+            say("starting services and agencies")
+            for one in self.managed():
+                await one.start()
+            await self.ready()
+            yield
         finally:
-            await asyncio.to_thread(cluster.down)
-            if small_disk is not None:
-                _command("umount", "--lazy", str(small_disk))
+            supervising.cancel()
+            await asyncio.wait([supervising])
+            await together(one.stop() for one in self.managed())
 
     async def ready(self) -> None:
         """Wait until all services say that they are ready.
@@ -115,20 +152,28 @@ class Rig:
         """
         waiting: dict[str, object] = {}
         try:
-            async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as http:
+            async with asyncio.timeout(_READY_SECONDS):
                 while True:
                     waiting = {}
-                    for name, port in self._ports.items():
-                        try:
-                            async with http.get(f"http://127.0.0.1:{port}/ready") as answer:
-                                waiting |= (await answer.json())["waiting"]
-                        except aiohttp.ClientError as error:
-                            waiting[name] = str(error)
+                    for name in self._ports:
+                        waiting |= await self.waiting(name)
                     if not waiting:
                         return
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError as error:
             raise UnavailableError(f"after {_READY_SECONDS:.0f} s there still waits: {waiting}") from error
+
+    async def waiting(self, name: str) -> dict[str, object]:
+        """What a service waits for; nothing when it is ready."""
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_PROBE) as http,
+                http.get(f"http://127.0.0.1:{self._ports[name]}/ready") as answer,
+            ):
+                found: dict[str, object] = (await answer.json())["waiting"]
+                return found
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return {name: str(error) or "it does not answer"}
 
     async def start_brokers(self, numbers: Sequence[int]) -> None:
         """Start brokers without waiting until they serve; another fault may be at work on them meanwhile.
@@ -164,11 +209,17 @@ class Rig:
         await self.ready()
 
 
-def _mount_small(folder: Path) -> Path | None:
-    """Make a folder a file system of its own in memory; `None` where we have no right to."""
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path | None]:
+    """Make a folder a file system of its own in memory for the time of a context; `None` where we have no right to."""
     folder.mkdir(mode=0o700, parents=True)
     size = f"size={_SMALL_DISK_MIB}m,mode=0700"
-    return folder if _command("mount", "-t", "tmpfs", "-o", size, "lienthong-chaos", str(folder)) else None
+    mounted = _command("mount", "-t", "tmpfs", "-o", size, "lienthong-chaos", str(folder))
+    try:
+        yield folder if mounted else None
+    finally:
+        if mounted:
+            _command("umount", "--lazy", str(folder))
 
 
 def _command(*words: str) -> bool:

@@ -44,6 +44,24 @@ class FaultKind(StrEnum):
     """An agency's out topic gets records of every hostile kind."""
     KEY_REVOKED = "key-revoked"
     """An agency gets a new key, and the old one is revoked while documents are on their way."""
+    NET_CUT = "net-cut"
+    """One broker cannot be reached by services, by agencies or by both: connections are reset, or nothing passes."""
+    NET_CUT_ONE_WAY = "net-cut-one-way"
+    """Requests to one broker arrive and its answers do not, or the other way round; both come late, afterwards."""
+    NET_SLOW = "net-slow"
+    """The ways to all brokers are slow and narrow for services, for agencies or for both."""
+    NET_LOST_ANSWER = "net-lost-answer"
+    """What is produced arrives, and the connection ends before its answer, again and again."""
+    NET_CUT_BROKERS = "net-cut-brokers"
+    """The other brokers cannot copy from one of them: what it leads has one copy in sync, and takes no writes."""
+    SERVICE_CLOCK = "service-clock"
+    """A service runs with a clock that is an hour ahead or behind, then with the right one."""
+    OFFSETS_LOST = "offsets-lost"
+    """A service was off for longer than its committed offsets are kept: they are gone when it starts again."""
+    DIRECTORY_AWAY = "directory-away"
+    """A service and an agency's process start while the broker that leads the directory cannot be reached."""
+    TOPIC_AGAIN = "topic-again"
+    """The out topic or the inbox of an agency is deleted, and made again as the operator's handbook says."""
 
 
 class Injection(NamedTuple):
@@ -69,13 +87,21 @@ _LASTS_SECONDS = {
     FaultKind.BROKER_KILL: (1.0, 8.0),
     FaultKind.BROKER_KILL_MAJORITY: (1.0, 6.0),
     FaultKind.BROKER_KILL_ALL: (1.0, 4.0),
-    FaultKind.BROKER_PAUSE: (1.0, 20.0),
+    FaultKind.BROKER_PAUSE: (1.0, 60.0),
     FaultKind.BROKER_CUT: (1.0, 3.0),
     FaultKind.BROKER_DISK_FULL: (2.0, 8.0),
     FaultKind.SERVICE_ZOMBIE: (4.0, 12.0),
     FaultKind.CLIENT_PAUSE: (1.0, 10.0),
     FaultKind.CLIENT_TWIN: (5.0, 12.0),
     FaultKind.CLIENT_CLOCK: (6.0, 12.0),
+    FaultKind.NET_CUT: (2.0, 15.0),
+    FaultKind.NET_CUT_ONE_WAY: (2.0, 15.0),
+    FaultKind.NET_SLOW: (5.0, 20.0),
+    FaultKind.NET_LOST_ANSWER: (3.0, 12.0),
+    FaultKind.NET_CUT_BROKERS: (2.0, 12.0),
+    FaultKind.SERVICE_CLOCK: (6.0, 12.0),
+    FaultKind.DIRECTORY_AWAY: (5.0, 15.0),
+    FaultKind.TOPIC_AGAIN: (1.0, 5.0),
 }
 """Shortest and longest; what is not named is over at once."""
 _STORM = (2, 5)
@@ -104,9 +130,10 @@ def draw(seed: int, seconds: float, kinds: Sequence[FaultKind]) -> list[Injectio
                 bag = list(ordered)
                 chance.shuffle(bag)
             kind = bag.pop()
-            lasts = chance.uniform(*_LASTS_SECONDS.get(kind, (0.0, 0.0)))
-            if at + lasts > seconds:
+            least, most = _LASTS_SECONDS.get(kind, (0.0, 0.0))
+            if at + least > seconds:
                 return found
+            lasts = chance.uniform(least, max(least, min(most, seconds - at)))
             found.append(Injection(round(at, 1), kind, round(lasts, 1), round(chance.random(), 3)))
             at += chance.uniform(*_APART_SECONDS)
         at += chance.uniform(*_QUIET_SECONDS)

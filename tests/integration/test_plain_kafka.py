@@ -38,8 +38,8 @@ def schema(*files: str) -> Any:
 
 ENVELOPE = schema("signature", "seal", "envelope")
 STATEMENT = schema(
-    "attachment", "signer", "document", "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record",
-    "statement",
+    "attachment", "signer", "replacement", "document", "acknowledgement", "receipt_entry", "receipt",
+    "agency_record", "key_record", "statement",
 )  # fmt: skip
 
 

@@ -93,6 +93,8 @@ class Lane:
     """Where each source's records stand in the ledger, by agency and generation."""
     generation: dict[str, str] = field(default_factory=dict)
     """Generation of each source's newest entry."""
+    earlier: dict[str, list[str]] = field(default_factory=dict)
+    """Generations of an agency's out topic that had entries before another one had."""
     last_before: dict[tuple[str, str], int] = field(default_factory=dict)
     """Last offset of each source before the part that is judged."""
     deliveries: dict[str, "array[int]"] = field(default_factory=dict)
@@ -114,6 +116,12 @@ class Lane:
     def ledger(self) -> Partition:
         """The ledger's partition."""
         return Partition(LEDGER, self.number)
+
+    def met(self, agency: str, generation: str) -> None:
+        """An entry of a generation that had none before stands in the ledger."""
+        newest = self.generation.get(agency)
+        if newest is not None and newest != generation:
+            self.earlier.setdefault(agency, []).append(newest)
 
     def expect(self, agency: str, position: int) -> None:
         """An inbox must hold this entry."""

@@ -129,6 +129,7 @@ class LedgerLane:
             before = lane.last_before.get((agency, generation))
             start = 0 if complete else offset if before is None else before + 1
             places = lane.places[agency, generation] = Places(start)
+            lane.met(agency, generation)
         lane.generation[agency] = generation
         far = offset - places.end > _LARGEST_GAP
         if far and not checked.broken:

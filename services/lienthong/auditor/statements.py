@@ -73,7 +73,7 @@ class StatementCheck:
     def _line(self, recipient: str, line: dict[str, Any], said_at: int, *, known_only: bool) -> str:
         """What is not true about one line of a receipt; empty if nothing is, or nothing that is news."""
         lane, facts = self._lane, self._lane.facts
-        source = (recipient, lane.generation.get(recipient, ""))
+        source = self._source(recipient, line)
         places = lane.places.get(source)
         offset = line["source_offset"]
         if offset < 0:
@@ -123,6 +123,21 @@ class StatementCheck:
         elif line["judged_at"] != facts.judged_at(position):
             return f"another time of judgement for source offset {offset}, ledger offset {position}"
         return ""
+
+    def _source(self, recipient: str, line: dict[str, Any]) -> tuple[str, str]:
+        """The out topic that a line speaks of: the newest, unless an earlier one has exactly this at that offset."""
+        lane = self._lane
+        generations = [lane.generation.get(recipient, ""), *lane.earlier.get(recipient, ())]
+        if len(generations) > 1:
+            for generation in generations:
+                places = lane.places.get((recipient, generation))
+                position = -1 if places is None else places.at(line["source_offset"])
+                if position >= 0 and (lane.facts.digest(position), lane.facts.judged_at(position)) == (
+                    line["digest"],
+                    line["judged_at"],
+                ):
+                    return recipient, generation
+        return recipient, generations[0]
 
     def acknowledgement(self, said_at: int, value: bytes) -> None:
         """Take an acknowledgement; what it says wrongly is a note: the backbone cannot forbid it.

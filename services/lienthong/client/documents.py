@@ -110,6 +110,8 @@ class Document(BaseModel):
     """Whether a paper copy is sent as well."""
     for_information: tuple[str, ...] = ()
     """Codes of those recipients who get it for information; all others are to act on it."""
+    replaces: tuple[Replacement, ...] = Field(default=(), max_length=MAX_REFERENCES)
+    """Documents it replaces, and for whom."""
     in_reply_to: tuple[bytes, ...] = Field(default=(), max_length=MAX_REFERENCES)
     """Envelope ids (32 bytes) of the documents it answers."""
     business_type: int = Field(default=0, ge=0, le=3)
@@ -120,8 +122,6 @@ class Document(BaseModel):
     """Envelope ids (32 bytes) of the documents it recalls, updates or replaces."""
     changes: int = Field(default=0, ge=0, le=3)
     """What an update changes: 1 its data, 2 its receivers, 3 both; 0 not stated, or no update."""
-    replaces: tuple[Replacement, ...] = Field(default=(), max_length=MAX_REFERENCES)
-    """Documents it replaces, and for whom."""
 
     @field_validator("recipients")
     @classmethod
@@ -159,11 +159,11 @@ class Document(BaseModel):
             "due_date": self.due_date.isoformat() if self.due_date else "",
             "paper": self.paper,
             "for_information": list(self.for_information),
+            "replaces": [{"document": one.document, "agencies": list(one.agencies)} for one in self.replaces],
             "in_reply_to": list(self.in_reply_to),
             "reason": self.reason,
             "refers_to": list(self.refers_to),
             "changes": self.changes,
-            "replaces": [{"document": one.document, "agencies": list(one.agencies)} for one in self.replaces],
         }
 
 

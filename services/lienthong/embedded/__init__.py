@@ -15,6 +15,7 @@ from lienthong.embedded.choice import AnyKafka, kafka_in
 from lienthong.embedded.cluster import ClusterStatus, EmbeddedCluster
 from lienthong.embedded.node import EmbeddedKafka
 from lienthong.embedded.probe import Cluster, ask_cluster
+from lienthong.embedded.properties import Listener
 from lienthong.embedded.running import NodeStatus
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ClusterStatus",
     "EmbeddedCluster",
     "EmbeddedKafka",
+    "Listener",
     "NodeStatus",
     "ask_cluster",
     "kafka_in",

@@ -29,7 +29,7 @@ from lienthong.embedded.leaders import PartitionState, ask_controller, ask_parti
 from lienthong.embedded.lock import KAFKA_VERSION
 from lienthong.embedded.plan import NODES, ClusterPlan
 from lienthong.embedded.ports import is_free
-from lienthong.embedded.properties import HOST, check_extra, check_folder
+from lienthong.embedded.properties import HOST, Listener, check_extra, check_folder
 from lienthong.embedded.running import NodeStatus, Running, address, find_running, forget, kill, node_status, start_node
 from lienthong.embedded.storage import cluster_id, format_storage
 from lienthong.kernel.errors import InvariantError, UnavailableError
@@ -82,6 +82,7 @@ class EmbeddedCluster:
         heap_mib: int = CLUSTER_HEAP_MIB,
         properties: Mapping[str, str] = MappingProxyType({}),
         node_properties: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+        listeners: Mapping[int, Sequence[Listener]] = MappingProxyType({}),
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Name the folder and the wishes for the next start; nothing is touched yet.
@@ -92,6 +93,7 @@ class EmbeddedCluster:
             heap_mib: memory for the objects of each node, MiB.
             properties: further properties of Kafka, for tests; they take effect at a node's next start.
             node_properties: further properties of single nodes, by their numbers.
+            listeners: where else nodes listen, by their numbers, for tests with a proxy; all have the same names.
             report: is told in words what `up` and `down` are doing, in the thread that calls those.
 
         Raises:
@@ -108,6 +110,7 @@ class EmbeddedCluster:
         self._port = port
         self._heap_mib = heap_mib
         self._properties = {number: {**properties, **node_properties.get(number, {})} for number in _NUMBERS}
+        self._listeners = {number: tuple(listeners.get(number, ())) for number in _NUMBERS}
         self._report = report
 
     def up(self, *, timeout_seconds: float = 90.0) -> str:
@@ -367,7 +370,7 @@ class EmbeddedCluster:
         format_storage(
             java,
             jars,
-            plan.settings(number, folder, self._properties[number]),
+            plan.settings(number, folder, self._properties[number], self._listeners[number]),
             cluster=plan.cluster_id,
             voters=plan.voters,
             config=folder.format_config,
@@ -387,7 +390,7 @@ class EmbeddedCluster:
         return start_node(
             java,
             jars,
-            plan.settings(number, folder, self._properties[number]),
+            plan.settings(number, folder, self._properties[number], self._listeners[number]),
             cluster=plan.cluster_id,
             heap_mib=self._heap_mib,
             folder=folder,

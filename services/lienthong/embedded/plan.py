@@ -1,14 +1,14 @@
 """Who the nodes of a cluster are: decided once, when it is made, and kept in one small JSON file."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lienthong.embedded.folder import NodeFolder
 from lienthong.embedded.ports import first_free
-from lienthong.embedded.properties import HOST, NodeSettings
+from lienthong.embedded.properties import HOST, Listener, NodeSettings
 from lienthong.embedded.state import replace_file
 from lienthong.embedded.storage import random_id
 from lienthong.kernel.errors import InvariantError
@@ -116,13 +116,16 @@ class ClusterPlan(BaseModel):
                 return node
         raise ValueError(f"there is no node {number}, only 1 to {len(self.nodes)}")
 
-    def settings(self, number: int, folder: NodeFolder, extra: Mapping[str, str]) -> NodeSettings:
+    def settings(
+        self, number: int, folder: NodeFolder, extra: Mapping[str, str], listeners: Sequence[Listener] = ()
+    ) -> NodeSettings:
         """What the configuration of one node says.
 
         Args:
             number: which one.
             folder: its folder.
             extra: further properties of Kafka.
+            listeners: where else it listens.
         """
         node = self.node(number)
         return NodeSettings(
@@ -132,6 +135,7 @@ class ClusterPlan(BaseModel):
             node_id=number,
             quorum=tuple(f"{HOST}:{one.controller_port}" for one in self.nodes),
             extra=extra,
+            listeners=tuple(listeners),
         )
 
 

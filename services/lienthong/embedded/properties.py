@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["HOST", "NodeSettings"]
+__all__ = ["HOST", "Listener", "NodeSettings"]
 
 HOST = "127.0.0.1"
 """The only address listened on: there is neither TLS nor a login, so nobody outside may come in."""
@@ -97,6 +97,23 @@ _THREE = {
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """One more place where a node listens, for those who reach it under another port, as through a proxy.
+
+    Attributes:
+        name: capital letters.
+        port: where the node listens.
+        advertised_port: where it tells them to come.
+        between_nodes: whether the nodes copy from one another over it.
+    """
+
+    name: str
+    port: int
+    advertised_port: int
+    between_nodes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """One node, as its configuration file says it.
 
@@ -107,6 +124,7 @@ class NodeSettings:
         node_id: its number in the cluster.
         quorum: `host:port` of all controllers of a cluster of three, its own among them; empty when it is alone.
         extra: further properties of Kafka; they win over the ones here.
+        listeners: where else it listens.
 
     Raises:
         ValueError: a property of `extra` is decided here (ports, folders, the quorum), a property has
@@ -119,6 +137,7 @@ class NodeSettings:
     node_id: int = 1
     quorum: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
 
     def __post_init__(self) -> None:
         check_extra(self.extra)
@@ -130,21 +149,28 @@ class NodeSettings:
         Args:
             data: another folder for the records, for formatting it before it is put in its place.
         """
-        listeners = f"CLIENT://{HOST}:{self.port},CONTROLLER://{HOST}:{self.controller_port}"
+        ports = {"CLIENT": self.port, "CONTROLLER": self.controller_port}
+        bound = ports | {one.name: one.port for one in self.listeners}
+        told = ports | {one.name: one.advertised_port for one in self.listeners}
+        between = [one.name for one in self.listeners if one.between_nodes]
         own = {
             "process.roles": "broker,controller",
             "node.id": str(self.node_id),
             "controller.quorum.bootstrap.servers": ",".join(self.quorum or (f"{HOST}:{self.controller_port}",)),
             "controller.listener.names": "CONTROLLER",
-            "listeners": listeners,
-            "advertised.listeners": listeners,
-            "inter.broker.listener.name": "CLIENT",
-            "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": _addresses(bound),
+            "advertised.listeners": _addresses(told),
+            "inter.broker.listener.name": between[0] if between else "CLIENT",
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in bound),
             "log.dirs": str(data or self.data),
         }
         count = _THREE if self.quorum else {}
         lines = [f"{name}={_escape(value)}" for name, value in {**own, **_SAFE, **count, **self.extra}.items()]
         return "\n".join(["# Written anew at every start: changes made here are lost.", *lines, ""])
+
+
+def _addresses(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{HOST}:{port}" for name, port in ports.items())
 
 
 def check_extra(extra: Mapping[str, str]) -> None:

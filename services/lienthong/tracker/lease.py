@@ -1,9 +1,10 @@
-"""One tracker at a time writes to a database; others wait, and the next one goes on when it ends, however it ends.
+"""One tracker at a time writes a lane to a database; others wait, and the next goes on when it ends, however it ends.
 
 This saves double work. What keeps the content right is the comparison of positions in `store`.
 """
 
 import fcntl
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from sqlalchemy import Connection, text
@@ -13,51 +14,66 @@ from lienthong.tracker.database import Database
 
 __all__ = ["Lease"]
 
-_KEY = 7_812_310_546
-"""Of PostgreSQL's advisory lock; any number that nobody else of the database uses."""
+_KEY = 781_231_054
+"""Of PostgreSQL's advisory locks, beside the lane; any number that nobody else of the database uses."""
 
 
 class Lease:
-    """A lock on a file beside SQLite's, or an advisory lock of PostgreSQL; both end with the process that has them."""
+    """Locks on files beside SQLite's, or advisory locks of PostgreSQL; both end with the process that has them.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: that is written to.
+        lanes: of the ledger.
+    """
+
+    def __init__(self, database: Database, lanes: Sequence[int]) -> None:
         self._database = database
-        self._file: BinaryIO | None = None
+        self._lanes = sorted(lanes)
+        self._files: list[BinaryIO] = []
         self._connection: Connection | None = None
 
     def take(self) -> None:
-        """Take it.
+        """Take it, for all the lanes.
 
         Raises:
-            UnavailableError: another process has it.
+            UnavailableError: another process has one of them.
         """
-        if not (self._take_postgresql() if self._database.is_postgresql else self._take_sqlite()):
-            self.give_back()
-            raise UnavailableError(f"another tracker writes to {self._database}; this one takes over when it ends")
+        take = self._take_postgresql if self._database.is_postgresql else self._take_sqlite
+        for lane in self._lanes:
+            if not take(lane):
+                self.give_back()
+                raise UnavailableError(
+                    f"another tracker writes lane {lane} to {self._database}; this one takes over when it ends"
+                )
 
-    def _take_sqlite(self) -> bool:
-        if self._database.path is None:
+    def _take_sqlite(self, lane: int) -> bool:
+        path = self._database.path
+        if path is None:
             return True
-        self._database.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._database.path.with_name(self._database.path.name + ".lock").open("ab")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._files.append(path.with_name(f"{path.name}.lane{lane}").open("ab"))
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._files[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
-    def _take_postgresql(self) -> bool:
+    def _take_postgresql(self, lane: int) -> bool:
         with self._database.translated():
-            connection = self._database.engine.connect()
-            self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}))
+            if self._connection is None:
+                self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            return bool(
+                self._connection.scalar(
+                    text("SELECT pg_try_advisory_lock(CAST(:key AS integer), CAST(:lane AS integer))"),
+                    {"key": _KEY, "lane": lane},
+                )
+            )
 
     def give_back(self) -> None:
         """Let another process have it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        while self._files:
+            self._files.pop().close()
         if self._connection is not None:
-            self._connection.invalidate()  # its session must end, or the lock would stay in the pool
+            self._connection.invalidate()  # its session must end, or the locks would stay in the pool
             self._connection.close()
             self._connection = None

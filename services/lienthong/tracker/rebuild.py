@@ -176,5 +176,5 @@ def _remove(database: Database) -> None:
             connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {database.schema} CASCADE")
     elif database.path is not None:
         database.close()
-        for suffix in ("", "-wal", "-shm", ".lock"):
+        for suffix in ("", "-wal", "-shm"):
             Path(f"{database.path}{suffix}").unlink(missing_ok=True)

@@ -82,9 +82,9 @@ class _Part:
 
     async def session(self, stopping: asyncio.Event) -> None:
         """From connecting until stopping, or until Kafka or the database fails."""
-        lease = Lease(self._database)
-        await self._in_thread(lease.take)
+        lease = Lease(self._database, self._lanes)
         try:
+            await self._in_thread(lease.take)
             await self._in_thread(lambda: check(self._database) if self._database.is_postgresql else self._migrate())
             await self._follow(stopping)
         finally:

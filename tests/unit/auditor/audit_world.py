@@ -232,6 +232,22 @@ class World:
         """Verify, some time later."""
         return await verify(self.source(), TRUST, Options(**options), clock=lambda: self.now + later_ms)
 
+    def make_again(self, code: str) -> None:
+        """Delete an agency's out topic and make it again: another generation, which begins at offset 0."""
+        topic = outbox(code)
+        self.generations[topic] = sha256(self.generations[topic].encode()).hexdigest()[:32]
+        for lane in range(LANES):
+            partition = Partition(topic, lane)
+            self.topics[partition] = []
+            self._judged.pop(partition, None)
+            self.append(partition, Row(None, GENESIS_HEADERS))
+
+    def say_again(self) -> None:
+        """The notary forgets what it has said, and says it again."""
+        self._noted = [0] * LANES
+        self._notary_folds = [LedgerFold(complete=True) for _ in range(LANES)]
+        self.notary()
+
     # -- damage
 
     def change(self, partition: Partition, offset: int) -> None:

@@ -368,6 +368,22 @@ async def test_a_source_offset_far_beyond_is_named() -> None:
     assert any("far beyond" in one.what for one in report.damage())
 
 
+async def test_receipts_said_again_speak_of_the_out_topic_that_was_before() -> None:
+    """They name source offsets that the topic made anew does not have yet, or has with other records."""
+    world = history()
+    world.make_again("H01")
+    world.send("H01", "H02", count=2)
+    world.settle()
+    world.say_again()
+    world.settle()
+
+    report = await world.audit(later_ms=LATER_MS)
+
+    assert {(LEDGER, 0), (LEDGER, 1)} == {one[:2] for one in named(report)}
+    assert 2 == len(named(report))
+    assert all("another generation of the out topic of H01" in one.what for one in report.damage())
+
+
 async def test_an_out_topic_made_anew_is_named_once_a_lane() -> None:
     """Its generation is not the one that the entries name."""
     world = history()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chaos.checker import Kind, Violation, check
+from chaos.checker import Allowed, Kind, Violation, check
 from chaos.history import (
     Acknowledged,
     Delivered,
@@ -111,7 +111,7 @@ def test_a_rejection_is_right_only_where_a_fault_explains_it() -> None:
     """A key that was revoked while documents were on their way: with that fault allowed, without it a loss."""
     history = rejected(clean())
     assert {Kind.LOST} == kinds(check(history))
-    assert [] == check(history, allowed_rejections=["key_revoked"])
+    assert [] == check(history, Allowed(rejections=["key_revoked"]))
 
 
 def test_what_readers_refuse_may_stay_where_it_is() -> None:
@@ -122,7 +122,7 @@ def test_what_readers_refuse_may_stay_where_it_is() -> None:
     history.deliveries[:] = [one for one in history.deliveries if one.id != name]
     history.acknowledgements[:] = [one for one in history.acknowledgements if one.id != name]
     assert Kind.UNDELIVERED in kinds(check(history))
-    found = check(history, allowed_rejections=["key_revoked"])
+    found = check(history, Allowed(rejections=["key_revoked"]))
     assert Kind.UNDELIVERED not in kinds(found)
 
 
@@ -327,3 +327,34 @@ def test_every_kind_of_violation_is_planted_somewhere() -> None:
     """No check is left untested."""
     table = test_each_planted_fault_is_caught.pytestmark[0].args[1]  # type: ignore[attr-defined]
     assert set(Kind) == {kind for _, kind in table}
+
+
+def test_what_a_topic_made_again_brings_about_is_right_only_there() -> None:
+    """Order across the two topics and a receipt about either are let pass for that agency, and for no other."""
+    history = clean()
+    first, second = (history.ledger.index(one) for one in history.ledger[:5] if one.kind == "document")
+    one, other = history.ledger[first], history.ledger[second]
+    history.ledger[first] = one._replace(id=other.id, subject=other.subject)
+    history.ledger[second] = other._replace(id=one.id, subject=one.subject)
+    assert Kind.ORDER in kinds(check(history))
+    assert Kind.ORDER in kinds(check(history, Allowed(remade=["B"])))
+    assert not any("said" in what for kind, what in check(history, Allowed(remade=["A"])) if kind is Kind.ORDER)
+
+    history = clean()
+    place = next(at for at, line in enumerate(history.inboxes) if line.kind == "receipt" and line.agency == "A")
+    receipt = history.inboxes[place]
+    history.inboxes[place] = receipt._replace(told=(*receipt.told, (1, "duplicate")))
+    assert {Kind.RECEIPT} == kinds(check(history))
+    assert [] == check(history, Allowed(remade=["A"]))
+    history.inboxes[place] = receipt._replace(told=((1, "duplicate"), *receipt.told[1:]))
+    assert {Kind.RECEIPT} == kinds(check(history, Allowed(remade=["A"])))
+
+
+def test_damage_that_a_fault_explains_is_right_only_with_it() -> None:
+    """The auditor has to name an out topic that was made again; anything else that it names is a broken promise."""
+    history = clean()
+    history.damage.append("lane 1: the topic was made anew and is now 1234")
+    assert {Kind.AUDIT} == kinds(check(history))
+    assert [] == check(history, Allowed(damage=("the topic was made anew",)))
+    history.damage.append("lane 1: a hole")
+    assert {Kind.AUDIT} == kinds(check(history, Allowed(damage=("the topic was made anew",))))

@@ -42,3 +42,13 @@ def test_kinds_are_named_by_their_beginning() -> None:
     assert list(FaultKind) == parse_kinds("all")
     with pytest.raises(ValueError, match="is no fault"):
         parse_kinds("flood")
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+@pytest.mark.parametrize("seed", range(5))
+def test_every_kind_fits_into_one_minute(kind: FaultKind, seed: int) -> None:
+    """One that may last a minute is shortened, so that a short run has it too; its seconds are never above its most."""
+    found = draw(seed, 60, [kind])
+    assert found
+    assert {kind} == {one.kind for one in found}
+    assert all(one.at + one.seconds <= 60.1 for one in found)

@@ -1,6 +1,7 @@
 """What a document is held to before it is sent, and how it is told."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +143,9 @@ def test_a_long_value_is_shortened() -> None:
     assert 60 == len(problem.value)
     assert "trích yếu nội dung" in problem.text("vi")
     assert problem.text("vi").endswith("dài quá 500 ký tự")
+
+
+def test_the_documentation_names_every_field() -> None:
+    """A developer looks there first."""
+    text = (Path(__file__).parents[3] / "docs" / "documents.md").read_text("utf-8")
+    assert [] == [name for name in Document.model_fields if f"`{name}`" not in text]

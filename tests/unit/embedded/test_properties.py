@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lienthong.embedded.properties import NodeSettings
+from lienthong.embedded.properties import Listener, NodeSettings
 
 
 def parsed(settings: NodeSettings) -> dict[str, str]:
@@ -18,6 +18,20 @@ def test_nothing_listens_beyond_this_machine() -> None:
     found = parsed(NodeSettings(9092, 9093, Path("/data")))
     expected = "CLIENT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
     assert expected == found["listeners"] == found["advertised.listeners"]
+
+
+def test_further_listeners_advertise_another_port() -> None:
+    """Who comes to such a listener is told the port of the proxy; the nodes use it too if it is for them."""
+    services = Listener("SERVICES", 9094, 9194)
+    found = parsed(NodeSettings(9092, 9093, Path("/data"), listeners=(services,)))
+    usual = "CLIENT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
+    assert f"{usual},SERVICES://127.0.0.1:9094" == found["listeners"]
+    assert f"{usual},SERVICES://127.0.0.1:9194" == found["advertised.listeners"]
+    assert "CLIENT" == found["inter.broker.listener.name"]
+    assert "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SERVICES:PLAINTEXT" == found["listener.security.protocol.map"]
+    between = Listener("BROKERS", 9095, 9195, between_nodes=True)
+    found = parsed(NodeSettings(9092, 9093, Path("/data"), listeners=(services, between)))
+    assert "BROKERS" == found["inter.broker.listener.name"]
 
 
 def test_what_loses_data_is_switched_off() -> None:

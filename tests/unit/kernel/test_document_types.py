@@ -1,5 +1,7 @@
 """The types of Decree 30/2020."""
 
+from pathlib import Path
+
 import pytest
 
 from lienthong.kernel.document_types import DOCUMENT_TYPES, document_type, type_of_notation
@@ -38,3 +40,10 @@ def test_what_is_none_of_them_is_none(text: str) -> None:
 def test_a_notation_may_begin_with_no_type(notation: str) -> None:
     """That of a Công văn begins with the agency."""
     assert type_of_notation(notation) is None
+
+
+def test_the_documentation_lists_them_all() -> None:
+    """Each with its abbreviation beside it."""
+    text = (Path(__file__).parents[3] / "docs" / "documents.md").read_text("utf-8")
+    for one in DOCUMENT_TYPES:
+        assert f"| {one.abbreviation} | {one.name} |" in text.replace("| | ", "|  | "), one

@@ -69,11 +69,11 @@ def document_bytes(**replaced: bytes) -> bytes:
         "due_date": text(""),
         "paper": boolean(False),
         "for_information": array(),
+        "replaces": array(),
         "in_reply_to": array(),
         "reason": text(""),
         "refers_to": array(),
         "changes": number(0),
-        "replaces": array(),
     }
     assert replaced.keys() <= fields.keys()
     return b"".join((fields | replaced).values())

@@ -137,11 +137,11 @@ def document_body(**changes: Any) -> dict[str, Any]:
         "due_date": "",
         "paper": False,
         "for_information": [],
+        "replaces": [],
         "in_reply_to": [],
         "reason": "",
         "refers_to": [],
         "changes": 0,
-        "replaces": [],
     } | changes
 
 

@@ -97,13 +97,15 @@ def test_other_databases_are_refused(url: str) -> None:
         Database(url)
 
 
-def test_one_tracker_has_the_lease(tmp_path: Path, postgresql_url: str) -> None:
-    """The next one has it when the first gives it back."""
+def test_one_tracker_has_a_lane(tmp_path: Path, postgresql_url: str) -> None:
+    """The next one has it when the first gives it back; other lanes are free all the time."""
     for url in (f"sqlite:///{tmp_path / 'folder' / 'tracker.db'}", postgresql_url):
-        one, other = Lease(Database(url)), Lease(Database(url))
+        one, other, elsewhere = (Lease(Database(url), lanes) for lanes in ([0, 1], [1, 2], [2]))
         one.take()
-        with pytest.raises(UnavailableError, match="another tracker writes"):
+        with pytest.raises(UnavailableError, match="another tracker writes lane 1"):
             other.take()
+        elsewhere.take()
+        elsewhere.give_back()
         one.give_back()
         other.take()
         other.give_back()

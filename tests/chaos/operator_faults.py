@@ -1,0 +1,204 @@
+"""Faults that an operator or an administrator makes, each mended as the handbook says (docs/operations.md)."""
+
+import asyncio
+import os
+import random
+import sys
+
+from chaos.rig import REMADE, SERVICES, Rig
+from chaos.schedule import Injection
+from lienthong.cli.resume import standing
+from lienthong.directory.operator import Operator
+from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.keys import SigningKey
+from lienthong.kernel.ledger import is_genesis, read_delivery
+from lienthong.kernel.topics import Partition, inbox, outbox
+
+__all__ = ["offsets_lost", "remakes_outbox", "service_clock", "topic_again"]
+
+_HOUR_MS = 3_600_000
+_TRIES = 60
+_FORGET_SECONDS = 20.0
+_MEND_SECONDS = 90.0
+_LOOK_SECONDS = 0.5
+_OFF_SECONDS = 1.0
+
+
+def _operator_key(rig: Rig) -> SigningKey:
+    return SigningKey.load(rig.backbone.settings.home / "keys" / "operator.pem")
+
+
+async def _forget_offsets(rig: Rig, service: str) -> None:
+    """Delete the consumer group of a service that does not run.
+
+    Raises:
+        UnavailableError: Kafka does not do it for a long time.
+    """
+    group = f"lt.{service}"
+    for _ in range(_TRIES):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chaos.forget", rig.backbone.settings.bootstrap, group,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(_FORGET_SECONDS):
+                if await process.wait() == 0:
+                    return
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise UnavailableError(f"the group {group} cannot be deleted")
+
+
+async def _start_without_offsets(rig: Rig, service: str) -> None:
+    await rig.services[service].stop()
+    try:
+        await _forget_offsets(rig, service)
+        await asyncio.sleep(_OFF_SECONDS)
+    finally:
+        await rig.services[service].start()
+
+
+async def offsets_lost(rig: Rig, injection: Injection) -> None:
+    """A service was off for so long that nobody knows where it stood."""
+    await _start_without_offsets(rig, SERVICES[int(injection.choice * len(SERVICES))])
+
+
+async def service_clock(rig: Rig, injection: Injection) -> None:
+    """A service runs with a wrong clock; then the operator mends it, and lifts what intake halted for.
+
+    Raises:
+        UnavailableError: intake does not go on.
+    """
+    chance = random.Random(injection.choice)
+    name, ahead = chance.choice(SERVICES), chance.choice((_HOUR_MS, -_HOUR_MS))
+    service = rig.services[name]
+    usual = list(service.words)
+    service.words = rig.wrong_clock(name, ahead)
+    await service.kill()
+    try:
+        await asyncio.sleep(injection.seconds)
+    finally:
+        service.words = usual
+        await service.kill()
+        if name == "intake":
+            await _resume(rig)
+    # Receipts that were rejected for a clock are said again only when the notary reads the ledger again.
+    if (name, ahead) in {("intake", -_HOUR_MS), ("notary", _HOUR_MS)}:
+        await _start_without_offsets(rig, "notary")
+
+
+async def _resume(rig: Rig) -> None:
+    settings = rig.backbone.settings
+    until = asyncio.get_running_loop().time() + _MEND_SECONDS
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        waiting = await rig.waiting("intake")
+        if not waiting:
+            return
+        if asyncio.get_running_loop().time() > until:
+            raise UnavailableError(f"intake does not go on: {waiting}")
+        try:
+            async with rig.backbone.bus("chaos-resume") as bus:
+                halts = await standing(bus, await DirectoryReader(bus, rig.backbone.trust).load())
+            if halts:
+                async with Operator.open(settings.kafka(), rig.backbone.trust, _operator_key(rig)) as operator:
+                    await operator.lift([one.id for one in halts], "the clock was wrong", settings.backbone)
+        except UnavailableError:
+            continue
+
+
+def remakes_outbox(injection: Injection) -> bool:
+    """Whether it is the out topic that is made again, and not the inbox."""
+    return injection.choice < 0.5
+
+
+async def topic_again(rig: Rig, injection: Injection) -> None:
+    """Delete a topic under everybody's hands, and make it again as the handbook says.
+
+    Raises:
+        UnavailableError: it cannot be mended in time.
+    """
+    mend = _outbox_again if remakes_outbox(injection) else _inbox_again
+    async with asyncio.timeout(2 * _MEND_SECONDS):
+        await mend(rig, injection.seconds)
+
+
+async def _delete(rig: Rig, topic: str) -> None:
+    async with rig.backbone.bus("chaos-administrator") as bus:
+        await bus.delete_topics([topic])
+
+
+async def _provision(rig: Rig) -> None:
+    while True:
+        try:
+            settings = rig.backbone.settings
+            async with Operator.open(settings.kafka(), rig.backbone.trust, _operator_key(rig)) as operator:
+                await operator.provision()
+        except UnavailableError:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return
+
+
+async def _outbox_again(rig: Rig, seconds: float) -> None:
+    """Intake ends with an alarm; made again, the topic is another generation; the client sends again what was lost."""
+    intake = rig.services["intake"]
+    alarms = intake.alarms
+    await _delete(rig, outbox(REMADE))
+    await asyncio.sleep(seconds)
+    await _provision(rig)
+    until = asyncio.get_running_loop().time() + _MEND_SECONDS
+    # Another fault may have ended intake before it looked; then the new one reads the new topic as it is.
+    starts = intake.starts
+    while intake.alarms == alarms and intake.starts == starts:
+        if asyncio.get_running_loop().time() > until:
+            raise UnavailableError("intake does not notice that an out topic was made again")
+        await asyncio.sleep(_LOOK_SECONDS)
+    await rig.agents[REMADE].kill()
+
+
+async def _inbox_again(rig: Rig, seconds: float) -> None:
+    """Dispatch writes the inbox again from the ledger, with the same numbers, before the agency reads it."""
+    topic = inbox(REMADE)
+    agent, dispatch = rig.agents[REMADE], rig.services["dispatch"]
+    old = await _highest_numbers(rig, topic)
+    await _delete(rig, topic)
+    await asyncio.sleep(seconds)
+    await agent.stop()
+    await dispatch.stop()
+    try:
+        await _provision(rig)
+        await _forget_offsets(rig, "dispatch")
+    finally:
+        await dispatch.start()
+    try:
+        await _written_again(rig, topic, old)
+    finally:
+        await agent.start()
+
+
+async def _written_again(rig: Rig, topic: str, old: dict[int, int]) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            new = await _highest_numbers(rig, topic)
+        except UnavailableError:
+            continue
+        if all(new.get(lane, 0) >= number for lane, number in old.items()):
+            return
+
+
+async def _highest_numbers(rig: Rig, topic: str) -> dict[int, int]:
+    """The number of the last record of each lane of an inbox."""
+    found: dict[int, int] = {}
+    async with rig.backbone.bus("chaos-administrator") as bus:
+        lanes = [Partition(topic, lane) for lane in range(await bus.lanes(topic))]
+        async with bus.reader() as reader:
+            ends = await reader.ends(lanes)
+        async for records in bus.scan({one: (max(0, ends[one] - 1), ends[one]) for one in lanes}):
+            found |= {one.partition: read_delivery(one).sequence for one in records if not is_genesis(one)}
+    return found
