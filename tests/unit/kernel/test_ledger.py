@@ -244,7 +244,7 @@ def test_a_delivery() -> None:
     assert [
         ("sequence", b"3"),
         ("position", b"7"),
-        ("judged", b"%d" % NOW),
+        ("judged", b"%d/%d" % (NOW, NOW - 1)),
         ("id", ID),
         ("kind", b"document"),
     ] == list(headers)
@@ -254,7 +254,7 @@ def test_a_delivery() -> None:
 @quick
 @given(
     st.builds(
-        Delivery, st.integers(1, 2**62), st.integers(0, 2**62), st.integers(0, 2**53),
+        Delivery, st.integers(1, 2**62), st.integers(0, 2**62), st.integers(0, 2**53), st.integers(0, 2**53),
         st.binary(min_size=32, max_size=32), st.sampled_from([str(kind) for kind in Kind]),
     )
 )  # fmt: skip
@@ -318,5 +318,5 @@ def test_what_python_takes_for_a_number_and_no_offset_is_stops_the_reader(number
 
 def test_the_largest_number_is_read() -> None:
     """63 bits, as offsets and moments have."""
-    delivery = DELIVERY._replace(sequence=2**63 - 1, position=2**63 - 1, judged_at=2**63 - 1)
+    delivery = DELIVERY._replace(sequence=2**63 - 1, position=2**63 - 1, judged_at=2**63 - 1, known_at=2**63 - 1)
     assert delivery == read_delivery(Record(write_delivery(delivery)))
