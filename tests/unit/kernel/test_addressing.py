@@ -176,7 +176,7 @@ def test_routes_end_at_connected_and_valid_agencies(facts: list[Agency], code: s
 @quick
 @given(worlds(), st.lists(st.sampled_from([*CODES, "@G", "@H"]), min_size=1, max_size=4, unique=True), st.data())
 def test_intake_and_readers_agree(facts: list[Agency], recipients: list[str], data: st.DataObject) -> None:
-    """Of what is accepted, exactly the inboxes that it goes to find it meant for them, with the same final addresses."""
+    """Of what is accepted, exactly the inboxes that it goes to find it meant for them, for the same addresses."""
     members = st.lists(st.sampled_from(CODES), max_size=4, unique=True)
     known_codes = {one.code for one in facts}
     groups = [group(code, *(one for one in data.draw(members) if one in known_codes)) for code in ("@G", "@H")]
