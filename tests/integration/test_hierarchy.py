@@ -64,8 +64,8 @@ async def test_all_that_the_hierarchy_decides(own_backbone: Backbone) -> None:
         for one in (below, older):
             await sender.wait(one, "accepted")
         async with backbone.client("H37") as province, backbone.client("H26") as other:
-            assert [("Thông tư", ("H37",)), ("Đơn vị", (CHILD,))] == sorted(await receive(province, 2), reverse=True)
-            assert [("Mã cũ", ("H26",)), ("Thông tư", ("H26",))] == sorted(await receive(other, 2))
+            assert {("Thông tư", ("H37",)), ("Đơn vị", (CHILD,))} == set(await receive(province, 2))
+            assert {("Mã cũ", ("H26",)), ("Thông tư", ("H26",))} == set(await receive(other, 2))
 
         # H29 merges into H26, and the group gets one member less: what was said before stays as it was.
         async with operator_of(backbone) as operator:
