@@ -46,7 +46,7 @@ async def test_a_directory_change_that_intake_had_read_half_of_is_no_damage() ->
 
 
 async def test_an_agency_that_moved_beneath_another_leaves_old_routes_alone() -> None:
-    """The newest version has another parent; the directory gives the one that intake knew, and nothing is tried again."""
+    """The newest version has another parent; the directory gives what intake knew, nothing is tried again."""
     world = World()
     child = agency("H04", known_from=world.now, connected_from=None, parent="H02")
     world.fact(child)
