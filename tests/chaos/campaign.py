@@ -11,6 +11,7 @@ from typing import Any
 from chaos.checker import Allowed, Kind, Violation, check
 from chaos.faults import allowed, inject
 from chaos.history import Event, History, read_journal
+from chaos.operator_faults import resume
 from chaos.processes import together
 from chaos.report import Injected, Journeys, blamed
 from chaos.reread import read_damage, read_inboxes, read_ledger, read_outboxes
@@ -117,7 +118,13 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
     remade = any(one.kind is FaultKind.TOPIC_AGAIN for one in schedule)
     async with Rig.running(folder, options.rate, say, seed=options.seed, remade=remade) as rig:
         injected = await _play(rig, schedule, options.minutes * 60)
-        await rig.heal(say)
+        # Faults that make most agencies wrong at once, as a revoked key of each, halt intake until it is resumed.
+        resuming = asyncio.create_task(resume(rig))
+        try:
+            await rig.heal(say)
+        finally:
+            resuming.cancel()
+            await asyncio.wait([resuming])
         # What a second process of an agency left unsent when it died goes out when the next one starts.
         await together(agent.kill() for agent in rig.agents.values())
         say("healed; waiting until every document has come to its end")

@@ -15,7 +15,7 @@ from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.ledger import is_genesis, read_delivery
 from lienthong.kernel.topics import Partition, inbox, outbox
 
-__all__ = ["offsets_lost", "remakes_outbox", "service_clock", "topic_again"]
+__all__ = ["offsets_lost", "remakes_outbox", "resume", "service_clock", "topic_again"]
 
 _HOUR_MS = 3_600_000
 _TRIES = 60
@@ -85,13 +85,18 @@ async def service_clock(rig: Rig, injection: Injection) -> None:
         service.words = usual
         await service.kill()
         if name == "intake":
-            await _resume(rig)
+            await resume(rig)
     # Receipts that were rejected for a clock are said again only when the notary reads the ledger again.
     if (name, ahead) in {("intake", -_HOUR_MS), ("notary", _HOUR_MS)}:
         await _start_without_offsets(rig, "notary")
 
 
-async def _resume(rig: Rig) -> None:
+async def resume(rig: Rig) -> None:
+    """Lift what intake halted for, until it goes on.
+
+    Raises:
+        UnavailableError: it does not in time.
+    """
     settings = rig.backbone.settings
     until = asyncio.get_running_loop().time() + _MEND_SECONDS
     while True:
@@ -106,7 +111,7 @@ async def _resume(rig: Rig) -> None:
                 halts = await standing(bus, await DirectoryReader(bus, rig.backbone.trust).load())
             if halts:
                 async with Operator.open(settings.kafka(), rig.backbone.trust, _operator_key(rig)) as operator:
-                    await operator.lift([one.id for one in halts], "the clock was wrong", settings.backbone)
+                    await operator.lift([one.id for one in halts], "a fault was injected", settings.backbone)
         except UnavailableError:
             continue
 

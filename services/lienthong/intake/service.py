@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from lienthong.intake.halt import GROUP, Brake
+from lienthong.intake.halt import GROUP, Brake, generation_of, write_note
 from lienthong.intake.limit import Limit, RejectionWindow
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.intake.rounds import Round, judge_round
@@ -222,7 +222,8 @@ class _Part:
         changed = {one: offset for one, offset in self._positions.items() if self._committed.get(one) != offset}
         now = asyncio.get_running_loop().time()
         pulse = now - self._committed_at >= _PULSE_SECONDS
-        notes = {}
+        halt = None
+        marked: dict[int, Partition] = {}
         if self._stands_still():
             if pulse:
                 self._noted.clear()  # whatever is stored again is stored with its note
@@ -232,14 +233,17 @@ class _Part:
                     one.number: one for one in sorted(self._positions, reverse=True) if one.number not in self._noted
                 }
                 (halt, *_) = self._brake.standing(self._judge.directory)
-                notes = dict.fromkeys(marked.values(), halt.note)
-                changed.update({one: self._positions[one] for one in notes})
+                changed.update({one: self._positions[one] for one in marked.values()})
         elif not changed and pulse:
             changed = dict(list(self._positions.items())[:1])
         if changed:
+            notes = {
+                one: write_note(self._generations[one.topic], halt if marked.get(one.number) == one else None)
+                for one in changed
+            }
             await reader.commit(changed, notes)
             self._committed.update(changed)
-            self._noted.update(one.number for one in notes)
+            self._noted.update(marked)
             self._committed_at = now
         self._metrics.rejected_share.set(self._brake.share(now))
         self._context.health.alive(self.name)
@@ -265,6 +269,10 @@ class _Part:
             begins = await reader.begins(partitions)
             ends = await reader.ends(partitions)
             for one, note in (await reader.notes(partitions)).items():
+                if generation_of(note) not in (None, existing[one.topic]):
+                    # Committed by an intake that read the topic which was deleted.
+                    _log.error("topic_made_again", part=self.name, topic=one.topic, lane=one.number)
+                    committed.pop(one, None)
                 if self._brake.found(note, self._judge.directory):
                     self._noted.add(one.number)
             for one in partitions:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.directory.records import sign_lift
-from lienthong.intake.halt import Brake, Halt, read_note
+from lienthong.intake.halt import Brake, Halt, generation_of, read_note, write_note
 from lienthong.intake.limit import Limit, RejectionWindow
 from lienthong.intake.rounds import Rejection, Round
 from lienthong.kernel.directory import Directory
@@ -72,11 +72,11 @@ def test_a_halt_that_was_noted_stands_after_a_restart_until_it_is_lifted() -> No
     first.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
     (halt,) = first.standing(Directory(TRUST))
 
-    assert second.found(halt.note, Directory(TRUST))
+    assert second.found(write_note("g", halt), Directory(TRUST))
     assert [halt] == second.standing(Directory(TRUST))
     assert not second.admits(Round(), part="intake/ordinary", now=0.0, at=NOW)
     assert [] == second.standing(lifted(halt.id))
-    assert not brake().found(halt.note, lifted(halt.id))
+    assert not brake().found(write_note("g", halt), lifted(halt.id))
 
 
 def test_the_same_round_at_another_moment_is_another_halt() -> None:
@@ -93,7 +93,7 @@ def test_the_same_round_at_another_moment_is_another_halt() -> None:
 @quick
 def test_a_note_holds_what_brokers_take(at: int, why: str) -> None:
     """At most 4,096 bytes, whatever the reason says; id and moment come back."""
-    note = Halt(bytes(range(32)), at, why).note
+    note = write_note("g", Halt(bytes(range(32)), at, why))
     assert len(note.encode()) <= 4_096
     found = read_note(note)
     assert found is not None
@@ -109,3 +109,15 @@ def test_a_note_holds_what_brokers_take(at: int, why: str) -> None:
 def test_what_other_tools_note_is_no_halt(note: str) -> None:
     """Kafka lets anybody who commits write anything there."""
     assert read_note(note) is None
+
+
+def test_a_note_tells_the_generation_with_and_without_a_halt() -> None:
+    """Whose offset it stands beside."""
+    assert "g1" == generation_of(write_note("g1")) == generation_of(write_note("g1", Halt(bytes(32), 1, "why")))
+    assert read_note(write_note("g1")) is None
+
+
+@pytest.mark.parametrize("note", ["", "null", "[]", "{}", "[" * 100_000, '{"generation": 1}', '{"halt": "00"}'])
+def test_a_note_without_a_generation_tells_none(note: str) -> None:
+    """An older intake's, or that of somebody else's tool."""
+    assert generation_of(note) is None
