@@ -88,7 +88,7 @@ def _directory(data: bytes) -> None:
     with suppress(RejectedError):
         directory.apply(value)
     for agency in list(directory.agencies()):
-        directory.route(agency.code, NOW, directory.known_at)
+        directory.routes(agency.code, NOW, directory.known_at)
         directory.is_valid(agency.code, NOW, directory.known_at)
     for key in list(directory.keys()):
         with suppress(RejectedError):
@@ -202,7 +202,9 @@ TARGETS = {
         Target("directory", [encode_statement(_KINDS[kind][0]) for kind in (Kind.AGENCY, Kind.KEY)], _directory),
         Target("schema", [bytes([codec.RECORDS.index("statement")]) + one for one in _STATEMENTS], _schema),
         Target("entry", _entry_seeds(), _entry),
-        Target("delivery", [_lines(write_delivery(Delivery(5, 17, NOW, bytes(range(32)), "document")))], _delivery),
+        Target(
+            "delivery", [_lines(write_delivery(Delivery(5, 17, NOW, NOW, bytes(range(32)), "document")))], _delivery
+        ),
         Target("note", [write_note("g1", Halt(bytes(32), NOW, "too much is rejected")).encode()], _note),
         Target("code", [b"H37.DN.001", b"000.00.13.H53", b"G22"], _code),
         Target("listing", [_CSV, b"\xef\xbb\xbf" + _CSV], _file(read_listing)),

@@ -79,7 +79,9 @@ async def inject(backbone: Backbone, agency: str, value: bytes | None, **changes
     records = [record for record in await backbone.read(inbox(agency)) if record.partition == LANE]
     last = max(read_delivery(record) for record in records)
     identity: bytes = envelope_id(decode_envelope(value).statement) if value else bytes(32)
-    delivery = Delivery(last.sequence + 1, last.position + 1, now_ms(), identity, "document")._replace(**changes)
+    delivery = Delivery(last.sequence + 1, last.position + 1, now_ms(), now_ms(), identity, "document")._replace(
+        **changes
+    )
     async with backbone.bus() as bus, bus.publisher() as publisher:
         await publisher.append({Partition(inbox(agency), LANE): [Row(value, write_delivery(delivery))]})
 

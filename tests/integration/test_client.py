@@ -159,7 +159,7 @@ def delivered(sequence: int, value: bytes | None, identity: bytes | None = None)
     """A row of an inbox, said to come from the ledger's first entries."""
     if identity is None:
         identity = envelope_id(decode_envelope(value).statement) if value else bytes(32)
-    return Row(value, write_delivery(DeliveryHeaders(sequence, sequence, now_ms(), identity, Kind.DOCUMENT)))
+    return Row(value, write_delivery(DeliveryHeaders(sequence, sequence, now_ms(), now_ms(), identity, Kind.DOCUMENT)))
 
 
 def sealed(backbone: Backbone, recipient: str, key: SigningKey | None = None) -> bytes:

@@ -257,7 +257,7 @@ async def test_records_that_the_operator_did_not_sign_are_left_out(own_backbone:
     stranger, forged = SigningKey.generate(), SigningKey.generate()
     facts = [key_of("H26", forged.public_key, Purpose.EXCHANGE, now_ms())]
     rows = [
-        *(row._replace(key=b"forged") for row in sign_records(facts, stranger, ORIGIN, now_ms())),
+        *(row._replace(key=b"forged") for some in sign_records(facts, stranger, ORIGIN, now_ms()) for row in some),
         Row(b"garbage", key=b"garbage"),
         Row(None, key=b"nothing"),
     ]

@@ -120,7 +120,7 @@ def directory_file() -> dict[str, Any]:
         "seeds": {name: seed_of(name) for name in KEYS if name != "operator"},
         "records": records,
         "routes": [
-            {"recipient": code, "at": at, "known": known, "route": directory.route(code, at, known)}
+            {"recipient": code, "at": at, "known": known, "routes": directory.routes(code, at, known)}
             for code, at, known in asked
         ],
     }

@@ -99,6 +99,7 @@ class EntryCheck:
             known=entry.known_at,
             reason=None,
             routes=entry.routes,
+            groups=entry.groups,
         )
 
     def _check_source(self, entry: Entry) -> bool:
@@ -138,9 +139,11 @@ class EntryCheck:
             wrong.append(f"kind {text_of(entry.kind)} instead of {verdict.kind}")
         if verdict.routes != entry.routes:
             wrong.append(f"routes {text_of(','.join(entry.routes))} instead of {text_of(','.join(verdict.routes))}")
+        if verdict.groups != entry.groups:
+            wrong.append(f"groups {text_of(','.join(entry.groups))} instead of {text_of(','.join(verdict.groups))}")
         if wrong:
             lane.damage(entry.position, f"its headers do not agree with its value: {', '.join(wrong)}")
-            entry = entry._replace(id=verdict.id, kind=verdict.kind, routes=verdict.routes)
+            entry = entry._replace(id=verdict.id, kind=verdict.kind, routes=verdict.routes, groups=verdict.groups)
         return CheckedEntry(entry, code, digest, broken=False, doubted=bool(wrong))
 
     def _rejected(self, value: bytes | None, entry: Entry) -> CheckedEntry:

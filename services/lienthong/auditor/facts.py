@@ -147,7 +147,9 @@ class LaneFacts:
             and _NOTHING < self._sorts[self._sort[at]].code <= _OPENED
         )
 
-    def is_delivery(self, position: int, digest: bytes, envelope_id: bytes, kind: str | None, judged_at: int) -> bool:
+    def is_delivery(
+        self, position: int, digest: bytes, envelope_id: bytes, kind: str | None, judged_at: int, known_at: int
+    ) -> bool:
         """Whether a record that can be believed has all this."""
         at = position - self.first
         return (
@@ -155,6 +157,7 @@ class LaneFacts:
             and self._ids.startswith(envelope_id, at * _ID_BYTES)
             and len(envelope_id) == _ID_BYTES
             and self._judged[at] == judged_at
+            and self._known_values[self._known[at]] == known_at
             and self._sorts[self._sort[at]].kind == kind
             and not self._flags[at] & _BROKEN
         )

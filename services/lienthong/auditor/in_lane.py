@@ -80,11 +80,11 @@ class InLane:
             parts = _parts(record.headers)
             if parts is None:
                 break
-            sequence, position, judged_at, identity, kind = parts
+            sequence, position, judged_at, known_at, identity, kind = parts
             if (
                 sequence != index + self._base
                 or position != expected[index]
-                or not is_delivery(position, sha256(record.value or b"").digest(), identity, kind, judged_at)
+                or not is_delivery(position, sha256(record.value or b"").digest(), identity, kind, judged_at, known_at)
             ):
                 break
             index += 1
@@ -172,8 +172,8 @@ class InLane:
             return f"it names another id than ledger offset {position} has"
         if delivery.kind != facts.kind(position):
             return f"it names kind {text_of(delivery.kind)} instead of {facts.kind(position)}"
-        if delivery.judged_at != facts.judged_at(position):
-            return f"it names another time of judgement than ledger offset {position} has"
+        if (delivery.judged_at, delivery.known_at) != (facts.judged_at(position), facts.known_at(position)):
+            return f"it names other times of judgement than ledger offset {position} has"
         if delivery.position != position:
             # Either the inbox or the ledger is wrong; that is seen when all inboxes are read.
             self._lane.delivery_claims.add(position, delivery.position, self.partition, offset)
@@ -278,12 +278,13 @@ class InLane:
         self._lane.findings.add(self.partition, offset, what)
 
 
-def _parts(headers: Headers) -> tuple[int, int, int, bytes, Kind] | None:
-    """Sequence, position, judged, id and kind, if these are headers as dispatch writes them."""
+def _parts(headers: Headers) -> tuple[int, int, int, int, bytes, Kind] | None:
+    """Sequence, position, both numbers of judged, id and kind, if these are headers as dispatch writes them."""
     try:
         (n1, sequence), (n2, position), (n3, judged), (n4, identity), (n5, kind) = headers
         if (n1, n2, n3, n4, n5) != _FORM or identity is None:
             return None
-        return int(sequence), int(position), int(judged), identity, _KINDS[kind]
-    except (KeyError, TypeError, ValueError):
+        judged_at, known_at = judged.split(b"/")
+        return int(sequence), int(position), int(judged_at), int(known_at), identity, _KINDS[kind]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -1,15 +1,14 @@
 """Judging again: the verdict on a recorded envelope by what intake could know when it judged it.
 
-`Judge` asks of every fact in the newest directory whether it was known at the moment that the entry
+`Judge` asks the directory for the version of every fact that was known at the moment that the entry
 names. That answers all but the rarest questions. It cannot answer these, and then, before anything
 is called damage, further states of the directory are tried:
 
 - Facts recorded together carry the same moment, and intake may have judged when it had read only some
   of them. So the same is asked without the facts of that moment, and with those recorded within a
   minute of the judgement.
-- A later version of a fact has replaced what it said before, an agency's parent for instance. What
-  intake had was always the beginning of the directory's topic. So every beginning whose newest moment
-  is the one the entry names is tried, as far as the topic still holds them (it is compacted).
+- Intake may have read some versions of that moment and not others. What it had was always the beginning
+  of the directory's topic. So every beginning whose newest moment is the one the entry names is tried.
 """
 
 from array import array
@@ -37,6 +36,7 @@ _BY_DIRECTORY = frozenset(
         Reason.KEY_REVOKED,
         Reason.WRONG_PURPOSE,
         Reason.UNKNOWN_RECIPIENT,
+        Reason.OVERSIZE,  # of all groups expanded
     }
 )
 _AFTER_KEYS = frozenset({Reason.BAD_SEAL, Reason.BAD_ATTACHMENT})
@@ -131,6 +131,7 @@ class Rejudge:
         known: int,
         reason: Reason | None,
         routes: tuple[str, ...],
+        groups: tuple[str, ...] = (),
     ) -> Verdict:
         """Judge a record of an out topic again.
 
@@ -142,17 +143,19 @@ class Rejudge:
             known: the newest fact it had.
             reason: what intake said; None when it accepted.
             routes: what intake said.
+            groups: what intake said.
 
         Returns:
-            A verdict with that reason and those routes if some state of the directory at that time gives
+            A verdict with that reason, those routes and those groups if some state of the directory at that time gives
             it; otherwise the one that the newest directory gives.
         """
         first = self._judge.verdict(value, agency=agency, lane=lane, at=at, known=known)
-        if (first.reason is reason and first.routes == routes) or not _depends_on_directory(reason, first.reason):
+        said = (reason, routes, groups)
+        if _outcome(first) == said or not _depends_on_directory(reason, first.reason):
             return first
         for judge, known_then in self._alternatives(at, known):
             other = judge.verdict(value, agency=agency, lane=lane, at=at, known=known_then)
-            if other.reason is reason and other.routes == routes:
+            if _outcome(other) == said:
                 self.reconsidered += 1
                 if judge is not self._judge:
                     self._past = (known, judge)
@@ -174,6 +177,10 @@ class Rejudge:
             for directory in self._history.beginnings(known):
                 judge = judge or Judge(directory, self._lanes, self._roots)
                 yield judge, known
+
+
+def _outcome(verdict: Verdict) -> tuple[Reason | None, tuple[str, ...], tuple[str, ...]]:
+    return verdict.reason, verdict.routes, verdict.groups
 
 
 def _depends_on_directory(said: Reason | None, found: Reason | None) -> bool:

@@ -1,7 +1,7 @@
 """The ledger's pass over plain entries: all but a few are, so they must cost little.
 
 An entry is *plain* when intake accepted it, its headers are those that intake writes, in their order, it
-is the next one of its source, its id is new, and everything about it holds. It is taken here, without
+names no group, is the next one of its source, its id is new, and everything about it holds. It is taken here, without
 the objects that explaining damage needs. Any other is left to `LedgerLane` untouched: what is wrong with
 it, or only unusual, is found out and said there and nowhere else.
 """
@@ -122,7 +122,7 @@ class PlainEntries:
         source, places, receipt_due, sorts = stream
         agency, generation = source
         judged_at, known_at, known = moment
-        reason, _, found, kind, routes = self._judge.verdict(
+        reason, _, found, kind, routes, groups = self._judge.verdict(
             value, agency=agency, lane=lane.number, at=judged_at, known=known_at
         )
         if (
@@ -130,6 +130,7 @@ class PlainEntries:
             or found != identity
             or kind is None
             or kind is not _KINDS.get(kind_bytes)
+            or groups
             or routes != (self._routes.get(routes_bytes) or self._routes_of(routes_bytes))
             or not self._fold.take_plain(source, offset, identity, position, appended_at)
         ):

@@ -172,7 +172,12 @@ class LaneReplay:
             why += known.why
             if sha256(record.value or b"").digest() != known.digest:
                 why.append(f"its SHA-256 is not that of ledger offset {entry.position}")
-            if (delivery.id, delivery.kind, delivery.judged_at) != (entry.id, entry.kind, entry.judged_at):
+            if (delivery.id, delivery.kind, delivery.judged_at, delivery.known_at) != (
+                entry.id,
+                entry.kind,
+                entry.judged_at,
+                entry.known_at,
+            ):
                 why.append(f"its headers are not those of ledger offset {entry.position}")
             fields = self._fields("received", entry) | {"sequence": delivery.sequence, "void": ""}
             yield line_of(record.value, fields, why, root_verified=self._opens(record.value, entry))

@@ -1,6 +1,7 @@
 """``lienthong directory …``: the operator's commands."""
 
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,10 @@ from lienthong.cli.output import JsonOption, console, run, say_json, say_table, 
 from lienthong.cli.reach import resolve_bootstrap
 from lienthong.directory.listing import ListedAgency, read_listing
 from lienthong.directory.operator import Operator, make_trust
-from lienthong.kernel.agency import agency_code
+from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, is_group_code, is_qcvn102
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.clock import now_ms
-from lienthong.kernel.directory import Key
+from lienthong.kernel.directory import Agency, Directory, Group, Key
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.keys import SigningKey, key_id_of
 from lienthong.kernel.seal import Purpose
@@ -31,6 +32,11 @@ Replication = Annotated[
         min=1, help="Copies of each partition. Default: as the ledger has; at first 1 on one broker, 3 from three on."
     ),
 ]
+
+
+def _code(text: str) -> AgencyCode:
+    """A code in either form, where there is no directory yet to look it up."""
+    return from_qcvn102(text) if is_qcvn102(text) else agency_code(text)
 
 
 def _settings(bootstrap: str | None) -> Settings:
@@ -122,7 +128,7 @@ def import_(
 
 @app.command()
 def show(
-    code: Annotated[str | None, typer.Argument(help="One agency; all if none is named.")] = None,
+    code: Annotated[str | None, typer.Argument(help="One agency or group; all if none is named.")] = None,
     bootstrap: Bootstrap = None,
     json: JsonOption = False,
 ) -> None:
@@ -138,6 +144,10 @@ def show(
                 return reader
 
         directory = run(work()).directory
+        if code is not None and is_group_code(code):
+            _show_group(directory, code, json=json)
+            return
+        code = directory.code_of(code) if code is not None else None
         if code is not None and directory.agency(code) is None:
             raise ValueError(f"agency {code} is not in the directory")
         agencies = [one for one in directory.agencies() if code in (None, one.code)]
@@ -160,16 +170,39 @@ def show(
             return
         say_table(
             f"Directory of {trust.origin}",
-            ("code", "QCVN 102", "name", "parent", "connected", "keys"),
+            ("code", "QCVN 102", "name", "parent", "connected", "retired", "keys"),
             (
                 (
                     one.code, one.code_qcvn102, one.name, one.parent,
                     "yes" if one.connected_from is not None else "no",
+                    "" if one.valid_until is None else f"{_text(one.valid_until)} {', '.join(one.successors)}".rstrip(),
                     "\n".join(_key_line(key) for key in keys.get(one.code, [])),
                 )
                 for one in agencies
             ),
         )  # fmt: skip
+        groups = list(directory.groups()) if code is None else []
+        if groups:
+            say_table(
+                f"Groups of {trust.origin}",
+                ("code", "name", "members", "version"),
+                ((one.code, one.name, str(len(one.members)), str(one.version)) for one in groups),
+            )
+
+
+def _show_group(directory: Directory, code: str, *, json: bool) -> None:
+    group = directory.group(code)
+    if group is None:
+        raise ValueError(f"group {code} is not in the directory")
+    if json:
+        say_json(group._asdict())
+        return
+    names = {one: directory.agency(one) for one in group.members}
+    say_table(
+        f"Group {group.code}, version {group.version}: {group.name}",
+        ("code", "name"),
+        ((one, agency.name if agency is not None else "") for one, agency in names.items()),
+    )
 
 
 def _key_line(key: Key) -> str:
@@ -193,7 +226,7 @@ def add_agency(
 ) -> None:
     """Add one agency, or change it."""
     with told():
-        listed = ListedAgency(agency_code(code), code_qcvn102, name, agency_code(parent) if parent else None, connected)
+        listed = ListedAgency(_code(code), code_qcvn102, name, parent, connected)
         settings = _settings(bootstrap)
         trust, key = _operator_key(settings)
 
@@ -202,6 +235,78 @@ def add_agency(
                 return len(await operator.add_agencies([listed], replication=replication))
 
         console.print(f"Agency {code} is {'recorded' if run(work()) else 'recorded already, nothing changed'}.")
+
+
+@app.command(name="add-group")
+def add_group(
+    code: Annotated[str, typer.Argument(help="Code of the group: @ and words with hyphens, as in @TINH-THANH.")],
+    name: Annotated[str, typer.Option(help="Name of the group; without it, as it was.")] = "",
+    member: Annotated[list[str] | None, typer.Option(help="Code of an agency in it; repeat it for more.")] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(help="All valid agencies whose code matches, as in 'H[0-9][0-9]'; repeat it for more."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="File with one code a line; empty lines and # are passed.")] = None,
+    give_up: Annotated[bool, typer.Option("--give-up", help="Nobody is in it any more.")] = False,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Add a group of agencies, or change it: its members are then those named now."""
+    with told():
+        named = [*(member or ()), *(_codes_in(file) if file else ())]
+        settings = _settings(bootstrap)
+        trust, key = _operator_key(settings)
+
+        async def work() -> Group:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                directory = operator.directory
+                now = now_ms()
+                members = dict.fromkeys(directory.code_of(one) for one in named)
+                for agency in directory.agencies():
+                    if not agency.is_retired(now) and any(fnmatchcase(agency.code, one) for one in pattern or ()):
+                        members[AgencyCode(agency.code)] = None
+                if bool(members) == give_up:
+                    raise ValueError(
+                        "--give-up names nobody"
+                        if give_up
+                        else "nobody would be in the group: --give-up if that is meant"
+                    )
+                return await operator.add_group(code, name, list(members))
+
+        group = run(work())
+        console.print(f"Group {group.code}, version {group.version}, has {len(group.members)} members.")
+
+
+def _codes_in(file: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in file.read_text("utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read {file}: {error}") from error
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@app.command()
+def retire(
+    code: Annotated[str, typer.Argument(help="The agency that retires or merges into others.")],
+    successor: Annotated[
+        list[str] | None, typer.Option(help="Code of an agency that takes over; repeat it for more.")
+    ] = None,
+    since: Annotated[datetime | None, typer.Option(help="From when on (UTC), now or later; default now.")] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Let an agency retire: it cannot send any more, its mail goes to its successors, its history stays."""
+    with told():
+        settings = _settings(bootstrap)
+        trust, key = _operator_key(settings)
+        valid_until = int(since.replace(tzinfo=UTC).timestamp() * 1000) if since else None
+
+        async def work() -> Agency:
+            async with Operator.open(settings.kafka(), trust, key) as operator:
+                find = operator.directory.code_of
+                return await operator.retire(find(code), [find(one) for one in successor or ()], valid_until)
+
+        agency = run(work())
+        mail = f"its mail goes to {', '.join(agency.successors)}" if agency.successors else "nobody gets its mail"
+        console.print(f"Agency {agency.code} retires at {_text(agency.valid_until or 0)}; {mail}.")
 
 
 @app.command(name="add-key")
@@ -216,7 +321,7 @@ def add_key(
     with told():
         settings = _settings(bootstrap)
         trust, key = _operator_key(settings)
-        path = settings.home / "agencies" / agency_code(code) / "signing.pem"
+        path = settings.home / "agencies" / _code(code) / "signing.pem"
         if public_key is None:
             if not path.exists():
                 SigningKey.generate().save(path)
@@ -228,7 +333,7 @@ def add_key(
             async with Operator.open(settings.kafka(), trust, key) as operator:
                 if key_id_of(raw) in {key_id_of(one.public_key) for one in operator.directory.keys()}:
                     raise ValueError(f"key {key_id_of(raw).hex()} is in the directory already")
-                return await operator.add_key(agency_code(code), raw)
+                return await operator.add_key(_code(code), raw)
 
         run(work())
         console.print(f"Key {key_id_of(raw).hex()} of {code} is recorded.")

@@ -76,6 +76,7 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
             "position": delivery.position,
             "accepted_at": _time(delivery.accepted_at),
             "redelivered": delivery.redelivered,
+            "addressed": list(delivery.addressed),
             "event": delivery.event.value if delivery.event else None,
             "about": [
                 {"id": one.id.hex(), "subject": one.subject, "state": describe(one.lives[code])}
@@ -107,6 +108,8 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
         highlight=False,
     )
     console.print(f"  {plain(document.subject)}", markup=False, highlight=False)
+    if tuple(delivery.addressed) != (agency,):
+        console.print(f"  for {', '.join(delivery.addressed)}", markup=False, highlight=False)
     if facts := _facts(document, informed=_informed(delivery, agency)):
         console.print(f"  {plain(facts)}", markup=False, highlight=False)
     for one in delivery.about:
@@ -179,16 +182,16 @@ def _list(agency: str, *, json: bool) -> None:
                 {
                     "id": arrival.id.hex(), "sender": arrival.sender, "subject": arrival.subject,
                     "lane": arrival.lane, "sequence": arrival.sequence, "accepted_at": _time(arrival.judged_at),
-                    "status": status, "state": state,
+                    "status": status, "state": state, "addressed": list(arrival.addressed),
                 }
             )  # fmt: skip
         return
     say_table(
         f"Inbox of {agency}, newest first",
-        ("accepted", "from", "subject", "lane/seq", "status", "state", "envelope id"),
+        ("accepted", "from", "subject", "for", "lane/seq", "status", "state", "envelope id"),
         (
             (
-                _time(arrival.judged_at), arrival.sender, arrival.subject,
+                _time(arrival.judged_at), arrival.sender, arrival.subject, ", ".join(arrival.addressed),
                 f"{arrival.lane}/{arrival.sequence}", "waiting" if status is None else status, state,
                 arrival.id.hex()[:16],
             )

@@ -4,10 +4,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lienthong.client.history import History, Saying, live
+from lienthong.client.history import History, Saying, among, live
 from lienthong.client.packing import split
 from lienthong.client.rows import split_place
-from lienthong.kernel.lifecycle import ALL_ASKED, EVENT_OF_KIND, Asking, Event, Request
+from lienthong.kernel.agency import is_group_code
+from lienthong.kernel.lifecycle import ALL_ASKED, EVENT_OF_KIND, INITIAL, Asking, Event, Request
 from lienthong.kernel.statement import decode_statement
 
 __all__ = ["Received", "account", "received"]
@@ -58,9 +59,10 @@ def _sent(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History |
     if row is None or row["statement"] is None:
         return None
     statement = decode_statement(row["statement"])
+    addressed = _named(statement.recipients, split(row["routes"]))
     history = History(
         row["id"], True, agency, statement.body["subject"], statement.thread, statement.priority,
-        tuple(statement.recipients), row["lane"], row["position"], row["handed_over_at"], {}, {}, (),
+        addressed, row["lane"], row["position"], row["handed_over_at"], {}, {}, (),
         row["reason"] if row["state"] == _REJECTED else "",
     )  # fmt: skip
     sayings = list(_spoken(sql, row["id"], agency))
@@ -73,6 +75,15 @@ def _sent(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History |
         answers = _answers(sql, number, Asking(_REQUESTS[one.event], one.id))
         sayings += [answer for answer in answers if answer.event in _ANSWERS]
     return live(history, tuple(split(row["routes"])), sayings)
+
+
+def _named(recipients: Sequence[str], routes: Sequence[str]) -> tuple[str, ...]:
+    """Recipients one by one: instead of groups the agencies that get it through them."""
+    codes = [code for code in recipients if not is_group_code(code)]
+    if len(codes) == len(recipients):
+        return tuple(codes)
+    reached = among(dict.fromkeys(routes, INITIAL), codes)
+    return (*codes, *(route for route in routes if route not in reached))
 
 
 def _received(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History | None:

@@ -16,8 +16,10 @@ from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
 from lienthong.client.verbs import Verbs
+from lienthong.kernel.agency import from_qcvn102, is_qcvn102
 from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
+from lienthong.kernel.directory import Directory
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.judge import Judge
@@ -59,10 +61,24 @@ async def connect(agency: str, settings: Settings | None = None) -> "AsyncIterat
     """
     settings = settings or Settings()
     folder = settings.home / "agencies" / agency
+    if is_qcvn102(agency) and not folder.exists():
+        agency = from_qcvn102(agency)
+        folder = settings.home / "agencies" / agency
     async with Client.open(
         agency, SigningKey.load(folder / "signing.pem"), settings.trust(), settings.kafka(), folder / "store.sqlite"
     ) as client:
         yield client
+
+
+def _check_connected(directory: Directory, agency: str, now: int) -> None:
+    known = directory.agency(agency)
+    if known is not None and known.is_retired(now):
+        after = f", its mail goes to {', '.join(known.successors)}" if known.successors else ""
+        raise RejectedError(
+            Reason.UNKNOWN_SENDER, f"{agency} has retired{after}: nothing can be said in its name any more"
+        )
+    if directory.routes(agency, now, directory.known_at) != (agency,):
+        raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
 
 
 class Client(Verbs):
@@ -122,8 +138,7 @@ class Client(Verbs):
             if not lanes:
                 raise UnavailableError(f"Kafka at {kafka.bootstrap} shows no ledger to {agency}: ask the operator")
             topics = await bus.partition_counts([outbox(agency), inbox(agency)])
-            if directory.route(agency, clock(), directory.known_at) != agency:
-                raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
+            _check_connected(directory, agency, clock())
             if len(topics) < 2:  # noqa: PLR2004
                 # The broker that was asked may not know of them yet.
                 raise UnavailableError(

@@ -51,6 +51,9 @@ class Delivery:
     _settler: "Settler" = field(repr=False)
     settled: bool = field(default=False, repr=False)
     """Whether it was acknowledged."""
+    addressed: Sequence[str] = field(default=(), repr=False)
+    """Codes it is meant for, of those whose mail this agency gets: itself, units below it, agencies it took over from;
+    as the directory was when the backbone took it, and groups expanded."""
     about: Sequence[History] = field(default=(), repr=False)
     """Of a recall, an update or a replacement: the documents it speaks of that this agency has received, with what
     became of them, this counted in."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lienthong.kernel.agency import agency_code
+from lienthong.kernel.agency import agency_code, is_group_code, is_qcvn102
 from lienthong.kernel.limits import MAX_INLINE_BYTES, MAX_RECIPIENTS, MAX_REFERENCES
 from lienthong.kernel.statement import Statement
 
@@ -127,7 +127,9 @@ class Document(BaseModel):
     @classmethod
     def _recipients_are_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         for code in codes:
-            agency_code(code)
+            # The older form is turned into the newer one when the document is sent: by the directory's table first.
+            if not (is_group_code(code) or is_qcvn102(code)):
+                agency_code(code)
         if len(set(codes)) < len(codes):
             raise ValueError("a recipient is named twice")
         return codes

@@ -6,6 +6,8 @@ from hashlib import sha256
 from lienthong.client.documents import Document, File
 from lienthong.client.rows import Outgoing
 from lienthong.client.rules import check_document
+from lienthong.kernel.addressing import Addressed, address
+from lienthong.kernel.agency import is_group_code
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.errors import RejectedError
@@ -57,10 +59,64 @@ class Drafts:
         self._judge = judge
         self._clock = clock
 
-    def route(self, code: str) -> str | None:
-        """The agency that gets what is addressed to a code now; None if nobody does."""
+    def routes(self, code: str) -> tuple[str, ...]:
+        """The agencies that get what is addressed to a code now; none if nobody does."""
         directory = self._judge.directory
-        return directory.route(code, self._clock(), directory.known_at)
+        return directory.routes(code, self._clock(), directory.known_at)
+
+    def address(self, recipients: Sequence[str]) -> Addressed:
+        """Everybody who gets what is addressed to agencies and groups now.
+
+        Raises:
+            RejectedError: as intake would say it of a document.
+        """
+        directory = self._judge.directory
+        return address(directory, self._agency, recipients, at=self._clock(), known=directory.known_at)
+
+    def codes(self, named: Sequence[str]) -> tuple[str, ...]:
+        """The codes that stand on the wire for what people and programs write, in either form.
+
+        Raises:
+            ValueError: one is no code, or two name the same agency.
+        """
+        codes = tuple(one if is_group_code(one) else self._judge.directory.code_of(one) for one in named)
+        for number, code in enumerate(codes):
+            if code in codes[:number]:
+                raise ValueError(f"{named[number]} and {named[codes.index(code)]} are the same agency, {code}")
+        return codes
+
+    def canonical(self, document: Document) -> Document:
+        """A document with all agencies that it names by their codes on the wire.
+
+        Raises:
+            ValueError: as `codes`.
+        """
+        return document.model_copy(
+            update={
+                "recipients": self.codes(document.recipients),
+                "for_information": self.codes(document.for_information),
+                "replaces": tuple(
+                    one.model_copy(update={"agencies": self.codes(one.agencies)}) for one in document.replaces
+                ),
+            }
+        )
+
+    def without_groups(self, document: Document) -> Document:
+        """A document that names its recipients one by one, those of groups as the groups are now.
+
+        Raises:
+            RejectedError: as `address`.
+        """
+        document = self.canonical(document)
+        if not any(map(is_group_code, document.recipients)):
+            return document
+        recipients = [one.code for one in self.address(document.recipients).addressees]
+        informed = [one for one in document.for_information if not is_group_code(one)]
+        groups = [one for one in document.for_information if is_group_code(one)]
+        if groups:
+            members = [one.code for one in self.address(groups).addressees if one.code in recipients]
+            informed += [one for one in members if one not in informed and one not in document.recipients]
+        return document.model_copy(update={"recipients": tuple(recipients), "for_information": tuple(informed)})
 
     def new(self, document: Document, files: Sequence[File], again: str) -> Outgoing:
         """A document with a thread of its own.
@@ -82,10 +138,9 @@ class Drafts:
     ) -> Outgoing:
         """A document that stands in a thread, that of the document it refers to; otherwise as `new`."""
         check_document(document)
+        document = self.canonical(document)
         now = self._clock()
-        routes = {self.route(code): code for code in document.recipients}
-        if None in routes:
-            raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"recipient {routes[None]!r} is not in the directory")
+        routes = self.address(document.recipients).routes
         size = sum(len(file.content) for file in files)
         if size > MAX_INLINE_BYTES or len(files) > MAX_ATTACHMENTS:
             raise RejectedError(
@@ -121,7 +176,7 @@ class Drafts:
             data,
             [file.content for file in files],
             now,
-            [route for route in routes if route is not None],
+            routes,
             refers=refers,
             natural_key=_natural_key(document, now) if document.code_number else "",
         )

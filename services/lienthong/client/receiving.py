@@ -14,6 +14,7 @@ from lienthong.client.rows import Arrival, Round
 from lienthong.client.sorting import documents_named, sort
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
+from lienthong.kernel.addressing import addressed_at
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -223,39 +224,38 @@ class Receiver:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
         try:
             try:
-                opened = self._open(record, headers)
+                opened, addressed = self._open(record, headers)
             except RejectedError as error:
                 if error.reason not in TOLD_BY_DIRECTORY:
                     raise
                 # Intake may have known more of the directory than we know yet.
                 await self._directory.catch_up()
-                opened = self._open(record, headers)
+                opened, addressed = self._open(record, headers)
         except RejectedError as error:
             self.refused += 1
             _log.warning("%s lane %d sequence %d refused: %s", record.topic, record.partition, headers.sequence, error)
             return
-        arrival = sort(opened, headers, record.partition, record.value or b"", taken)
+        arrival = sort(opened, headers, record.partition, record.value or b"", taken, addressed)
         if arrival is not None:
             fresh.append(self._delivery(arrival, opened, redelivered=False))
 
-    def _open(self, record: Record, headers: DeliveryHeaders) -> OpenedEnvelope:
+    def _open(self, record: Record, headers: DeliveryHeaders) -> tuple[OpenedEnvelope, Sequence[str]]:
+        """An envelope that can be believed, and whom it is meant for."""
         if record.value is None:
             raise RejectedError(Reason.MALFORMED, "the record has no value")
         opened = self._judge.open(record.value, at=headers.judged_at)
         if opened.id != headers.id:
             raise RejectedError(Reason.MALFORMED, "the header's id is not the envelope's")
-        self._check_address(opened, headers)
-        return opened
-
-    def _check_address(self, opened: OpenedEnvelope, headers: DeliveryHeaders) -> None:
-        if self._agency in opened.statement.recipients:
-            return
-        directory = self._judge.directory
-        if not any(
-            directory.route(recipient, headers.judged_at, directory.known_at) == self._agency
-            for recipient in opened.statement.recipients
-        ):
-            raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"it is not addressed to {self._agency}")
+        statement = opened.statement
+        addressed: Sequence[str] = statement.recipients
+        if addressed != [self._agency]:
+            addressed = addressed_at(
+                self._judge.directory, statement.sender, addressed, self._agency,
+                at=headers.judged_at, known=headers.known_at,
+            )  # fmt: skip
+            if not addressed:
+                raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"it is not addressed to {self._agency}")
+        return opened, addressed
 
     # -- from the store to the caller
 
@@ -266,6 +266,7 @@ class Receiver:
         return Delivery(
             arrival.id, arrival.sender, arrival.lane, arrival.sequence, arrival.position, arrival.judged_at,
             redelivered, opened.statement, opened.contents, len(arrival.value), self._settler,
+            addressed=arrival.addressed,
         )  # fmt: skip
 
     def _tell(self, envelope_ids: Iterable[bytes]) -> None:

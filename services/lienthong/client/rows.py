@@ -52,6 +52,8 @@ class Arrival(NamedTuple):
     judged_at: int
     handed: bool
     value: bytes
+    addressed: Sequence[str] = ()
+    """Codes it is meant for, of those whose mail this agency gets."""
 
 
 class Heard(NamedTuple):

@@ -12,8 +12,15 @@ from lienthong.kernel.statement import Kind, Statement
 __all__ = ["documents_named", "sort"]
 
 
-def sort(opened: OpenedEnvelope, headers: DeliveryHeaders, lane: int, value: bytes, taken: Round) -> Arrival | None:
-    """Add what an envelope says to the round.
+def sort(
+    opened: OpenedEnvelope,
+    headers: DeliveryHeaders,
+    lane: int,
+    value: bytes,
+    taken: Round,
+    addressed: Sequence[str],
+) -> Arrival | None:
+    """Add what an envelope says to the round. `addressed` is whom it is meant for, of those whose mail we get.
 
     Returns:
         What the caller is to be handed, if anything: a document, or a request made by status 13.
@@ -43,7 +50,7 @@ def sort(opened: OpenedEnvelope, headers: DeliveryHeaders, lane: int, value: byt
         return None
     arrival = Arrival(
         lane, headers.sequence, opened.id, statement.sender, statement.thread, statement.priority, subject,
-        headers.position, headers.judged_at, True, value,
+        headers.position, headers.judged_at, True, value, addressed,
     )  # fmt: skip
     taken.arrivals.append(arrival)
     return arrival

@@ -184,8 +184,8 @@ class Store:
                 return False
             self._for_rows(
                 "INSERT INTO inbox (lane, sequence, id, sender, thread, priority, subject, position, judged_at,"
-                " handed, value) VALUES *",
-                round_.arrivals,
+                " handed, value, addressed) VALUES *",
+                [(*one[:11], join(one.addressed)) for one in round_.arrivals],
             )
             self._hear(round_.answers)
             self._for_rows(
@@ -260,7 +260,8 @@ class Store:
             sql.execute("BEGIN IMMEDIATE")
             for lane in sorted(self.cursors() if lanes is None else lanes):
                 rows = sql.execute(
-                    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
+                    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+                    " addressed"
                     " FROM inbox WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                     (lane, after.get(lane, 0), limit),
                 )
@@ -321,7 +322,8 @@ class Store:
     def arrived(self, envelope_id: bytes) -> Arrival | None:
         """A document of the inbox, settled or not; a settled one has no value any more."""
         row = self._sql.execute(
-            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
+            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+            " addressed"
             " FROM inbox WHERE id = ?",
             (envelope_id,),
         ).fetchone()
@@ -331,12 +333,13 @@ class Store:
         """The newest documents of the inbox with the status they were settled with, newest first."""
         rows = self._sql.execute(
             "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+            " addressed,"
             " CASE WHEN said IS NOT NULL THEN COALESCE((SELECT SUBSTR(says, 1, 2) FROM outbox WHERE number ="
             " MAX(said, COALESCE((SELECT MAX(number) FROM spoken WHERE document = inbox.id), 0))), '') END"
             " FROM inbox ORDER BY judged_at DESC LIMIT ?",
             (limit,),
         )
-        return [(_arrival(row), row[11]) for row in rows]
+        return [(_arrival(row), row[12]) for row in rows]
 
     def find(self, beginning: bytes) -> list[bytes]:
         """Ids of documents in the outbox or inbox that begin so; at most ten."""
@@ -410,4 +413,4 @@ class Store:
 
 def _arrival(row: Sequence[Any]) -> Arrival:
     """A row of the inbox, its columns in the order of the fields; the value is empty once it is settled."""
-    return Arrival._make((*row[:9], bool(row[9]), row[10] or b""))
+    return Arrival._make((*row[:9], bool(row[9]), row[10] or b"", split(row[11])))

@@ -67,6 +67,7 @@ CREATE TABLE IF NOT EXISTS inbox (
     handed INTEGER NOT NULL,
     said INTEGER, -- what settled it: its number in the outbox; 0: nothing was to be said
     value BLOB,
+    addressed TEXT NOT NULL, -- codes it is meant for
     PRIMARY KEY (lane, sequence)
 );
 CREATE INDEX IF NOT EXISTS inbox_id ON inbox (id);
@@ -81,7 +82,7 @@ CREATE TABLE IF NOT EXISTS cursor (
 FORMS = (
     "SELECT says, natural_key FROM outbox LIMIT 0",
     "SELECT place FROM answer LIMIT 0",
-    "SELECT said FROM inbox LIMIT 0",
+    "SELECT said, addressed FROM inbox LIMIT 0",
 )
 """What a file of an earlier version refuses: its tables stay as they were."""
 UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"

@@ -72,6 +72,7 @@ class Verbs:
             RejectedError: as for `send`.
         """
         history = await self._of_ours(envelope_id)
+        document = self._drafts.without_groups(document)
         to = [code for code in document.recipients if code in history.addressed]
         if not to:
             raise ValueError("an update goes to those who have the document: none of its recipients is named")
@@ -240,9 +241,9 @@ class Verbs:
 
     def _agency_of(self, history: History, code: str) -> str:
         """The agency that got what was addressed to a code of the document."""
-        route = self._drafts.route(code)
-        if route is not None and route in history.lives:
-            return route
+        for route in self._drafts.routes(code):
+            if route in history.lives:
+                return route
         return next(iter(among(history.lives, [code])), code)
 
     def _flags(self, history: History, event: Event, codes: Sequence[str]) -> dict[str, Flag]:
@@ -263,6 +264,7 @@ class Verbs:
     def _possible(self, history: History, event: Event, recipients: Sequence[str] | None) -> list[str]:
         """Those whom it can be said to: all that were named, or of all recipients those where it is possible."""
         if recipients is not None:
+            recipients = self._drafts.codes(recipients)
             self._check(history, event, recipients)
             return list(recipients)
         flags = self._flags(history, event, history.addressed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102
+from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, is_qcvn102
 
 __all__ = ["ListedAgency", "read_listing"]
 
@@ -21,6 +21,7 @@ class ListedAgency(NamedTuple):
     code_qcvn102: str
     name: str
     parent: str | None
+    """In either form; `records.agencies_of` finds the code."""
     connected: bool
 
 
@@ -67,8 +68,15 @@ def _agency(row: dict[str, str | None]) -> ListedAgency:
         raise ValueError(f"column name: it has {len(values['name'])} characters, 1 to {_MAX_NAME} are needed")
     if values["connected"] not in _YES_NO:
         raise ValueError(f"column connected: {values['connected']!r} is neither yes nor no")
-    parent = _code("parent", values["parent"]) if values["parent"] else None
+    parent = _code("parent", values["parent"], _either) if values["parent"] else None
     return ListedAgency(code, old, values["name"], parent, _YES_NO[values["connected"]])
+
+
+def _either(text: str) -> AgencyCode:
+    if is_qcvn102(text):
+        from_qcvn102(text)
+        return AgencyCode(text)
+    return agency_code(text)
 
 
 def _code(column: str, text: str, read: Callable[[str], AgencyCode] = agency_code) -> AgencyCode:

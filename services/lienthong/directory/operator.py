@@ -7,11 +7,11 @@ from typing import Self
 
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.provisioning import provision, usual_copies
-from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
+from lienthong.directory.records import agencies_of, group_of, key_of, retired, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import AgencyCode
 from lienthong.kernel.bus import Bus, Connect, KafkaSettings, Row
 from lienthong.kernel.clock import Clock, now_ms
-from lienthong.kernel.directory import Agency, Directory, Key
+from lienthong.kernel.directory import Agency, Directory, Group, Key
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.seal import Purpose
@@ -113,6 +113,27 @@ class Operator:
         await self._record(changed)
         return changed
 
+    async def retire(self, code: str, successors: Sequence[str], valid_until: int | None = None) -> Agency:
+        """Let an agency retire, from now or a later time on; its mail then goes to its successors.
+
+        Raises:
+            ValueError: as `records.retired`.
+        """
+        now = self._clock()
+        agency = retired(self.directory, code, successors, now if valid_until is None else valid_until, now)
+        await self._record([agency])
+        return agency
+
+    async def add_group(self, code: str, name: str, members: Sequence[str]) -> Group:
+        """Add or change a group of agencies that can be written to under one code.
+
+        Raises:
+            ValueError: as `records.group_of`.
+        """
+        group = group_of(self.directory, code, name, members, self._clock())
+        await self._record([group])
+        return group
+
     async def add_key(
         self, agency: AgencyCode, public_key: bytes, *, purpose: str = Purpose.EXCHANGE, valid_until: int | None = None
     ) -> Key:
@@ -151,9 +172,9 @@ class Operator:
         """
         await self._append([sign_lift(halts, why, backbone, self._key, self._trust.origin, self._clock())])
 
-    async def _record(self, facts: Sequence[Agency | Key]) -> None:
-        if facts:
-            await self._append(sign_records(facts, self._key, self._trust.origin, self._clock()))
+    async def _record(self, facts: Sequence[Agency | Group | Key]) -> None:
+        for rows in sign_records(facts, self._key, self._trust.origin, self._clock()):
+            await self._append(rows)
 
     async def _append(self, rows: Sequence[Row]) -> None:
         for row in rows:

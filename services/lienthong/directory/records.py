@@ -1,31 +1,35 @@
 """What the operator changes, pure: the directory as it is and an order in, new versions of records out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lienthong.directory.listing import ListedAgency
+from lienthong.kernel.agency import AgencyCode, group_code
 from lienthong.kernel.bus import Row
-from lienthong.kernel.directory import HALT_LIFTED, Agency, Directory, Key, record_key
+from lienthong.kernel.directory import HALT_LIFTED, Agency, Directory, Group, Key, record_key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import ALGORITHM, SigningKey
-from lienthong.kernel.limits import MAX_TREE_SIZE
+from lienthong.kernel.limits import MAX_GROUP_MEMBERS, MAX_SUCCESSORS, MAX_TREE_SIZE
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import Kind, Statement, check_statement, encode_statement, make_statement
 from lienthong.kernel.trust import OPERATOR
 
-__all__ = ["agencies_of", "key_of", "revoked", "sign_lift", "sign_records"]
+__all__ = ["agencies_of", "group_of", "key_of", "retired", "revoked", "sign_lift", "sign_records"]
 
 _DIRECTORY_THREAD = bytes(16)
+_KINDS: dict[type, Kind] = {Agency: Kind.AGENCY, Group: Kind.GROUP, Key: Kind.KEY}
+_MAX_NAME = 200
 
 
 def agencies_of(listed: Iterable[ListedAgency], directory: Directory, now: int) -> list[Agency]:
     """New versions of the agencies of a list; those that say nothing new are left out.
 
     Raises:
-        ValueError: a parent is neither listed nor in the directory.
+        ValueError: a parent is neither listed nor in the directory, or mail would run in a circle.
     """
-    listed = list(listed)
+    older = {one.code_qcvn102: one.code for one in listed if one.code_qcvn102}
+    listed = [one._replace(parent=_parent(one.parent, older, directory)) for one in listed]
     codes = {agency.code for agency in listed}
     changed = []
     for one in listed:
@@ -47,7 +51,111 @@ def agencies_of(listed: Iterable[ListedAgency], directory: Directory, now: int) 
         )
         if new != old:
             changed.append(new._replace(version=old.version + 1))
+    _check_circles(changed, directory)
     return changed
+
+
+def _parent(named: str | None, older: Mapping[str, AgencyCode], directory: Directory) -> AgencyCode | None:
+    """The code of a parent that is named in either form, by the list's own table and then the directory's."""
+    if named is None:
+        return None
+    return older[named] if named in older else directory.code_of(named)
+
+
+def retired(directory: Directory, code: str, successors: Sequence[str], valid_until: int, now: int) -> Agency:
+    """The next version of an agency that retires or merges into others.
+
+    Args:
+        directory: as it is.
+        code: of the agency that retires.
+        successors: codes of those that take over; none: nobody does.
+        valid_until: first moment after its validity, milliseconds since 1970 UTC, now or later.
+        now: milliseconds since 1970 UTC.
+
+    Raises:
+        ValueError: it or a successor is not in the directory, a successor gets no mail, there are too many or one is
+            named twice, the time is past, or mail would run in a circle.
+    """
+    old = directory.agency(code)
+    if old is None:
+        raise ValueError(f"agency {code} is not in the directory")
+    if valid_until < now:
+        raise ValueError(f"agency {code} cannot retire in the past: what was delivered since would have gone elsewhere")
+    if len(successors) > MAX_SUCCESSORS or len(set(successors)) < len(successors):
+        raise ValueError(f"name at most {MAX_SUCCESSORS} successors, none twice")
+    new = old._replace(version=old.version + 1, valid_until=valid_until, successors=list(successors))
+    for one in successors:
+        if directory.agency(one) is None:
+            raise ValueError(f"successor {one} is not in the directory: add it first")
+    _check_circles([new], directory)
+    for one in successors:
+        if not directory.routes(one, valid_until, max(now, directory.known_at)):
+            raise ValueError(
+                f"successor {one} gets no mail at that time: it is not valid, or nobody above is connected"
+            )
+    return new
+
+
+def _check_circles(changed: Sequence[Agency], directory: Directory) -> None:
+    """Refuse changes that would let mail run in a circle, over parents or successors.
+
+    Raises:
+        ValueError: it would; the text names the circle.
+    """
+    new = {one.code: one for one in changed}
+
+    def beyond(code: str) -> Sequence[str]:
+        """Those that mail for an agency goes on to, or will, some day."""
+        agency = new.get(code) or directory.agency(code)
+        if agency is None:
+            return ()
+        above = () if agency.connected_from is not None or agency.parent is None else (agency.parent,)
+        return (*above, *agency.successors)
+
+    cleared: set[str] = set()
+    for start in new:
+        path: list[str] = []
+        waiting = [(start, 0)]
+        while waiting:
+            code, depth = waiting.pop()
+            cleared.update(path[depth:])
+            del path[depth:]
+            if code in path:
+                raise ValueError(f"mail would run in a circle: {' → '.join([*path[path.index(code) :], code])}")
+            if code in cleared:
+                continue
+            path.append(code)
+            waiting += [(one, depth + 1) for one in beyond(code)]
+        cleared.update(path)
+
+
+def group_of(directory: Directory, code: str, name: str, members: Sequence[str], now: int) -> Group:
+    """A first or next version of a group.
+
+    Args:
+        directory: as it is.
+        code: of the group.
+        name: 1 to 200 characters; empty: as it was.
+        members: codes of agencies, none twice; none at all gives the group up.
+        now: milliseconds since 1970 UTC.
+
+    Raises:
+        ValueError: the code is none of a group, a member is not in the directory, or there are too many or named twice.
+    """
+    old = directory.group(group_code(code))
+    name = name or (old.name if old is not None else "")
+    if not 1 <= len(name) <= _MAX_NAME:
+        raise ValueError(f"the group's name has {len(name)} characters, 1 to {_MAX_NAME} are needed")
+    if len(members) > MAX_GROUP_MEMBERS:
+        raise ValueError(f"a group of {len(members)} agencies: at most {MAX_GROUP_MEMBERS}")
+    if len(set(members)) < len(members):
+        raise ValueError("an agency is named twice in the group")
+    for one in members:
+        if directory.agency(one) is None:
+            raise ValueError(f"agency {one} is not in the directory")
+    if old is None:
+        return Group(1, now, code, name, list(members))
+    return old._replace(version=old.version + 1, name=name, members=list(members))
 
 
 def key_of(agency: str, public_key: bytes, purpose: str, now: int, valid_until: int | None = None) -> Key:
@@ -69,23 +177,23 @@ def revoked(key: Key, revoked_from: int, now: int) -> Key:
     return key._replace(version=key.version + 1, revoked_from=revoked_from, revocation_known_from=now)
 
 
-def sign_records(facts: Sequence[Agency | Key], operator: SigningKey, origin: str, now: int) -> list[Row]:
-    """Rows of the directory topic for these facts, sealed together by the operator."""
-    statements = [
-        make_statement(
-            sender=OPERATOR,
-            recipients=[],
-            thread=_DIRECTORY_THREAD,
-            created=now,
-            kind=Kind.AGENCY if isinstance(fact, Agency) else Kind.KEY,
-            body=fact._asdict(),
-        )
-        for fact in facts
-    ]
-    rows: list[Row] = []
-    for at in range(0, len(statements), MAX_TREE_SIZE):
-        rows += _sealed(statements[at : at + MAX_TREE_SIZE], operator, origin, now)
-    return rows
+def sign_records(
+    facts: Sequence[Agency | Group | Key], operator: SigningKey, origin: str, now: int
+) -> Iterator[list[Row]]:
+    """Rows of the directory topic for these facts, in batches sealed by the operator; made as they are taken."""
+    for at in range(0, len(facts), MAX_TREE_SIZE):
+        statements = [
+            make_statement(
+                sender=OPERATOR,
+                recipients=[],
+                thread=_DIRECTORY_THREAD,
+                created=now,
+                kind=_KINDS[type(fact)],
+                body=fact._asdict(),
+            )
+            for fact in facts[at : at + MAX_TREE_SIZE]
+        ]
+        yield _sealed(statements, operator, origin, now)
 
 
 def sign_lift(halts: Sequence[bytes], why: str, backbone: str, operator: SigningKey, origin: str, now: int) -> Row:

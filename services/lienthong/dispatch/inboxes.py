@@ -63,7 +63,7 @@ class Inboxes:
                 if entry.position > state.position:
                     state.sequence += 1
                     state.position = entry.position
-                    delivery = Delivery(state.sequence, entry.position, entry.judged_at, identity, kind)
+                    delivery = Delivery(state.sequence, entry.position, entry.judged_at, entry.known_at, identity, kind)
                     some.append(Row(record.value, write_delivery(delivery)))
         return {partition: some for partition, some in rows.items() if some}
 

@@ -1,19 +1,25 @@
-"""Agency codes (Decision 20/2020) and their older form (QCVN 102)."""
+"""Codes: of agencies (Decision 20/2020), their older form (QCVN 102), and of groups of agencies.
+
+An agency's code never begins with ``@`` and a group's always does, so neither can pass for the other.
+"""
 
 import re
 from typing import NewType
 
 from lienthong.kernel.limits import MAX_CODE_CHARACTERS
 
-__all__ = ["AgencyCode", "agency_code", "from_qcvn102", "to_qcvn102"]
+__all__ = ["AgencyCode", "agency_code", "from_qcvn102", "group_code", "is_group_code", "is_qcvn102", "to_qcvn102"]
 
 AgencyCode = NewType("AgencyCode", str)
 """Highest level first, groups of digits and capital letters with dots between: ``H37.DN.001``."""
 
 _CODE = re.compile(r"[A-Z0-9]+(\.[A-Z0-9]+)*")
+_GROUP_CODE = re.compile(r"@[A-Z0-9]+(-[A-Z0-9]+)*")
 _QCVN102_TOP = re.compile(r"[A-Z][0-9]{2}")
 _QCVN102_DIGITS = (2, 2, 3)
 _QCVN102 = re.compile(r"[0-9]+(\.[0-9]+)*\.[A-Z][0-9]{2}")
+_NODE = "W00"
+"""Stands in place of the top level for the computer that connects an office, which is no office itself."""
 
 
 def agency_code(text: str) -> AgencyCode:
@@ -26,7 +32,20 @@ def agency_code(text: str) -> AgencyCode:
         raise ValueError(f"agency code {text[:MAX_CODE_CHARACTERS]!r}… has more than {MAX_CODE_CHARACTERS} characters")
     if not _CODE.fullmatch(text):
         raise ValueError(f"agency code {text!r} is not groups of A-Z and 0-9 with dots between, as in H37.DN.001")
+    top, *_ = groups = text.split(".")
+    if _NODE in (top, groups[-1]):
+        raise ValueError(
+            f"agency code {text!r} is that of a connection node ({_NODE}), which is not an office: name the office"
+        )
     return AgencyCode(text)
+
+
+def is_qcvn102(text: str) -> bool:
+    """Whether a text has the older form, lowest level first: ``000.00.13.H53``.
+
+    Some codes of the newer form look the same, as that of an enterprise's unit: ask the directory first.
+    """
+    return _QCVN102.fullmatch(text) is not None
 
 
 def from_qcvn102(text: str) -> AgencyCode:
@@ -38,7 +57,7 @@ def from_qcvn102(text: str) -> AgencyCode:
     Raises:
         ValueError: it is not of that form.
     """
-    if not _QCVN102.fullmatch(text):
+    if not is_qcvn102(text):
         raise ValueError(f"{text!r} is not a code in the form of QCVN 102, as in 000.00.00.G22")
     groups = [group for group in reversed(text.split(".")) if group.strip("0")]
     return agency_code(".".join(groups))
@@ -59,3 +78,22 @@ def to_qcvn102(code: str) -> str:
     if not all(group.isdigit() and len(group) == digits for group, digits in zip(groups, _QCVN102_DIGITS, strict=True)):
         raise ValueError(f"{code} has no form of QCVN 102")
     return ".".join([*reversed(groups), top])
+
+
+def is_group_code(text: str) -> bool:
+    """Whether a text has the form of a group's code: ``@TINH-THANH``."""
+    return len(text) <= MAX_CODE_CHARACTERS and _GROUP_CODE.fullmatch(text) is not None
+
+
+def group_code(text: str) -> str:
+    """Check the form of a group's code.
+
+    Raises:
+        ValueError: it is not one; the text says what is wrong.
+    """
+    if not is_group_code(text):
+        raise ValueError(
+            f"group code {text[:40]!r} is not @ and words of A-Z and 0-9 with hyphens between, at most"
+            f" {MAX_CODE_CHARACTERS} characters, as in @TINH-THANH"
+        )
+    return text

@@ -1,28 +1,33 @@
-"""The directory: agencies and keys, folded from records that the operator signed.
+"""The directory: agencies, groups of agencies and keys, folded from records that the operator signed.
 
-Every fact carries the moment from which it was known, so that an auditor can ask what intake could
-know when it judged an envelope, and gets the same answer intake got.
+Every fact carries the moment from which it was known, and earlier versions are kept, so that an auditor
+can ask what intake could know when it judged an envelope, and gets the same answer intake got.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeVar
+from sys import intern
+from typing import Any, NamedTuple
 
+from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, is_qcvn102
 from lienthong.kernel.envelope import decode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import key_id_of
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.seal import Purpose, VerifiedRoots
-from lienthong.kernel.statement import Kind, Statement, decode_statement
+from lienthong.kernel.statement import Kind, Statement, statement_decoder
 from lienthong.kernel.trust import OPERATOR, Trust
+from lienthong.kernel.versions import Versions
 
-__all__ = ["HALT_LIFTED", "Agency", "Directory", "Key", "Lift", "record_key"]
+__all__ = ["HALT_LIFTED", "Agency", "Directory", "Group", "Key", "Lift", "record_key"]
 
-_MAX_LEVELS = 16
+_MAX_STEPS = 16
+"""Most agencies that are met on the way from a code to the inbox that its mail goes to, itself included."""
 HALT_LIFTED = "03"
 """Status under which the operator acknowledges a halt: go on."""
-_RECORDED = (Kind.AGENCY, Kind.KEY, Kind.ACKNOWLEDGEMENT)
-_Name = TypeVar("_Name")
-_Fact = TypeVar("_Fact", "Agency", "Key")
+_RECORDED = (Kind.AGENCY, Kind.KEY, Kind.GROUP, Kind.ACKNOWLEDGEMENT)
+_BATCH_NODES = 10_000
+"""Nodes of one full batch are 8,191, and a batch stands together in the topic."""
+_LEVELS_QCVN102 = ("000", "00", "00")
 
 
 class Agency(NamedTuple):
@@ -38,6 +43,20 @@ class Agency(NamedTuple):
     valid_from: int
     valid_until: int | None
     successors: list[str]
+
+    def is_retired(self, at: int) -> bool:
+        """Whether its validity is over at a time."""
+        return self.valid_until is not None and at >= self.valid_until
+
+
+class Group(NamedTuple):
+    """A group that can be written to under one code; fields as in ``schemas/group_record.avsc``."""
+
+    version: int
+    known_from: int
+    code: str
+    name: str
+    members: list[str]
 
 
 class Key(NamedTuple):
@@ -86,29 +105,69 @@ class Lift(NamedTuple):
 
 
 def record_key(statement: Statement) -> bytes:
-    """Kafka key of a directory record, so that compaction keeps the newest version of each subject."""
-    if statement.kind is Kind.AGENCY:
-        return f"agency/{statement.body['code']}".encode()
+    """Kafka key of a directory record. Compaction keeps every version of agencies and groups.
+
+    What was judged by an earlier version can be judged again only with it. A key's newest version says all
+    that earlier ones said, so that one is enough.
+    """
+    if statement.kind in (Kind.AGENCY, Kind.GROUP):
+        return f"{statement.kind}/{statement.body['code']}/{statement.body['version']}".encode()
     if statement.kind is Kind.ACKNOWLEDGEMENT:
         return f"lift/{statement.body['documents'][0].hex()}".encode()
     return f"key/{key_id_of(statement.body['public_key'], statement.body['algorithm']).hex()}".encode()
 
 
+_NO_SUCCESSORS: list[str] = []
+
+
+def _make_agency(fields: tuple[Any, ...]) -> Agency:
+    """An agency that shares with others what is equal: a hundred thousand are in memory of every process."""
+    version, known_from, code, older, name, parent, connected_from, valid_from, valid_until, successors = fields
+    return tuple.__new__(
+        Agency,
+        (
+            version,
+            known_from,
+            intern(code),
+            older,
+            name,
+            None if parent is None else intern(parent),
+            known_from if connected_from == known_from else connected_from,
+            known_from if valid_from == known_from else valid_from,
+            valid_until,
+            successors or _NO_SUCCESSORS,
+        ),
+    )
+
+
+_decode = statement_decoder(
+    {"lienthong.AgencyRecord": _make_agency, "lienthong.KeyRecord": Key},
+    # Records that were said together have the same.
+    [("sender", "recipients", "thread", "created", "priority")],
+)
+
+
 class Directory:
-    """Agencies by code, keys by id, and the halts that are lifted. Grows by `apply`; answers from what it has."""
+    """Agencies and groups by code, keys by id, and the halts that are lifted. Grows by `apply`.
+
+    Where a method is told what was `known`, facts recorded after that moment are not used.
+    """
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
         self._operator_key = bytes.fromhex(trust.operator_key)
         self._operator_key_id = key_id_of(self._operator_key)
-        self._roots = VerifiedRoots(1_000)
-        self._agencies: dict[str, Agency] = {}
-        self._keys: dict[bytes, Key] = {}
+        self._roots = VerifiedRoots(1_000, _BATCH_NODES)
+        self._agencies: Versions[str, Agency] = Versions()
+        self._groups: Versions[str, Group] = Versions()
+        self._keys: Versions[bytes, Key] = Versions()
+        self._connected: dict[str, None] = {}
+        self._older_codes: dict[str, str] | None = None
         self._lifted: set[bytes] = set()
         self.known_at = 0
         """Newest moment recorded in any fact applied, milliseconds since 1970 UTC."""
 
-    def apply(self, value: bytes) -> Agency | Key | Lift | None:
+    def apply(self, value: bytes) -> Agency | Group | Key | Lift | None:
         """Take one record of the directory topic.
 
         Returns:
@@ -118,7 +177,7 @@ class Directory:
             RejectedError: it is not a directory record that the operator signed for this backbone.
         """
         sealed = decode_envelope(value)
-        statement = decode_statement(sealed.statement)
+        statement = _decode(sealed.statement)
         seal = sealed.seal
         if statement.sender != OPERATOR or statement.kind not in _RECORDED:
             raise RejectedError(Reason.WRONG_SENDER, "not a directory record of the operator")
@@ -133,20 +192,22 @@ class Directory:
         self._roots.verify(envelope_id(sealed.statement), OPERATOR, seal, (self._operator_key,))
         if statement.kind is Kind.ACKNOWLEDGEMENT:
             return self._lift(statement)
-        self.known_at = max(self.known_at, statement.created)
+        created = statement.created
+        self.known_at = max(self.known_at, created)
+        fact: Any = statement.body
         if statement.kind is Kind.AGENCY:
-            agency = Agency(**statement.body)
-            return self._newer(self._agencies, agency.code, agency)
-        key = Key(**statement.body)
-        return self._newer(self._keys, key_id_of(key.public_key, key.algorithm), key)
+            return self._take_agency(fact, created)
+        if statement.kind is Kind.GROUP:
+            group = Group(**fact)
+            return group if self._groups.put(group.code, group, created) else None
+        return fact if self._keys.put(key_id_of(fact.public_key, fact.algorithm), fact, created) else None
 
-    @staticmethod
-    def _newer(facts: dict[_Name, _Fact], name: _Name, fact: _Fact) -> _Fact | None:
-        known = facts.get(name)
-        if known is not None and known.version >= fact.version:
-            return None
-        facts[name] = fact
-        return fact
+    def _take_agency(self, agency: Agency, created: int) -> Agency | None:
+        self._older_codes = None
+        if agency.connected_from is not None:
+            # Its topics stay, whatever becomes of it.
+            self._connected[agency.code] = None
+        return agency if self._agencies.put(agency.code, agency, created) else None
 
     def _lift(self, statement: Statement) -> Lift:
         """No verdict depends on it, so it does not move `known_at`."""
@@ -160,50 +221,62 @@ class Directory:
         """Whether the operator has said that a halt (id of 32 bytes) is over."""
         return halt in self._lifted
 
-    def agency(self, code: str) -> Agency | None:
-        """The agency of this code, whatever its validity."""
-        return self._agencies.get(code)
+    def agency(self, code: str, known: int | None = None) -> Agency | None:
+        """The agency of this code, whatever its validity; as it was known at a time, or as it is."""
+        return self._agencies.newest.get(code) if known is None else self._agencies.as_known(code, known)
 
-    def key(self, key_id: bytes) -> Key:
-        """The key of this id (16 bytes).
+    def group(self, code: str, known: int | None = None) -> Group | None:
+        """The group of this code, as it was known at a time, or as it is."""
+        return self._groups.newest.get(code) if known is None else self._groups.as_known(code, known)
+
+    def key(self, key_id: bytes, known: int | None = None) -> Key:
+        """The key of this id (16 bytes), as it was known at a time, or as it is.
 
         Raises:
             RejectedError: UNKNOWN_KEY.
         """
-        key = self._keys.get(key_id)
+        key = self._keys.newest.get(key_id) if known is None else self._keys.as_known(key_id, known)
         if key is None:
             raise RejectedError(Reason.UNKNOWN_KEY, f"key {key_id.hex()} is not in the directory")
         return key
 
     def agencies(self) -> Iterator[Agency]:
         """All agencies, in the order of their first appearance."""
-        return iter(self._agencies.values())
+        return iter(self._agencies.newest.values())
+
+    def history(self, code: str) -> list[Agency]:
+        """All versions of an agency that the topic still holds, lowest first."""
+        return self._agencies.all_of(code)
+
+    def groups(self) -> Iterator[Group]:
+        """All groups, in the order of their first appearance."""
+        return iter(self._groups.newest.values())
 
     def keys(self) -> Iterator[Key]:
         """All keys, in the order of their first appearance."""
-        return iter(self._keys.values())
+        return iter(self._keys.newest.values())
 
     @property
     def connected_count(self) -> int:
         """Number of agencies with topics of their own."""
-        return sum(agency.connected_from is not None for agency in self._agencies.values())
+        return len(self._connected)
 
     def connected(self) -> list[str]:
-        """Codes of the agencies with topics of their own, retired ones included."""
-        return [agency.code for agency in self._agencies.values() if agency.connected_from is not None]
+        """Codes of the agencies with topics of their own, retired and disconnected ones included."""
+        return list(self._connected)
 
     def is_valid(self, code: str, at: int, known: int) -> bool:
         """Whether there is an agency of this code that is valid at a time, by the facts known then."""
-        agency = self._agencies.get(code)
+        agency = self._agencies.as_known(code, known)
         return (
-            agency is not None
-            and agency.known_from <= known
-            and agency.valid_from <= at
-            and (agency.valid_until is None or at < agency.valid_until)
+            agency is not None and agency.valid_from <= at and (agency.valid_until is None or at < agency.valid_until)
         )
 
-    def route(self, code: str, at: int, known: int) -> str | None:
-        """The nearest connected agency at or above a code; a retired code goes to its first successor.
+    def routes(self, code: str, at: int, known: int) -> tuple[str, ...]:
+        """The inboxes that mail for a code goes to: of the nearest connected agency at or above it.
+
+        Mail for a retired agency goes to each of its successors, wherever mail for that one goes. What runs in
+        a circle, or over more than 16 agencies, ends in no inbox.
 
         Args:
             code: a recipient's code.
@@ -211,20 +284,56 @@ class Directory:
             known: facts recorded after this are not used.
 
         Returns:
-            A code, or None when the recipient is not known or nothing connected stands above it.
+            Codes of connected agencies, the nearest first, successors in their order; none when the recipient is
+            not known, nothing connected stands above it, or it retired without a successor.
         """
-        for _ in range(_MAX_LEVELS):
-            agency = self._agencies.get(code)
-            if agency is None or agency.known_from > known or at < agency.valid_from:
-                return None
-            if agency.valid_until is not None and at >= agency.valid_until:
-                if not agency.successors:
-                    return None
-                code = agency.successors[0]
-            elif agency.connected_from is not None and agency.connected_from <= known:
-                return code
-            elif agency.parent is None:
-                return None
-            else:
-                code = agency.parent
-        return None
+        found: dict[str, None] = {}
+        met = {code}
+        here = [code]
+        for _ in range(_MAX_STEPS):
+            beyond: list[str] = []
+            for one in here:
+                agency = self._agencies.as_known(one, known)
+                if agency is None or at < agency.valid_from:
+                    continue
+                if agency.valid_until is not None and at >= agency.valid_until:
+                    beyond += agency.successors
+                elif agency.connected_from is not None and agency.connected_from <= known:
+                    found[one] = None
+                elif agency.parent is not None:
+                    beyond.append(agency.parent)
+            if not beyond:
+                break
+            here = [one for one in dict.fromkeys(beyond) if one not in met]
+            met.update(here)
+        return tuple(found)
+
+    def code_of(self, text: str) -> AgencyCode:
+        """The code, in the form of Decision 20/2020, of the agency that somebody names in either form.
+
+        What the directory says decides, in this order: a code that it holds, the older form that it notes of
+        an agency, and where it says nothing, the rule that turns the older form round.
+
+        Raises:
+            ValueError: it is no code, or that of a connection node.
+        """
+        if text in self._agencies.newest:
+            return AgencyCode(text)
+        if not is_qcvn102(text):
+            return agency_code(text)
+        groups = text.split(".")
+        padded = ".".join([*_LEVELS_QCVN102[: len(_LEVELS_QCVN102) + 1 - len(groups)], *groups])
+        table = self._table()
+        found = table.get(text) or table.get(padded)
+        return from_qcvn102(text) if found is None else AgencyCode(found)
+
+    def _table(self) -> dict[str, str]:
+        """Codes by their older form; where a retired agency's went to another one, that one has it."""
+        if self._older_codes is None:
+            table: dict[str, str] = {}
+            for agency in self._agencies.newest.values():
+                older = agency.code_qcvn102
+                if older and (agency.valid_until is None or older not in table):
+                    table[older] = agency.code
+            self._older_codes = table
+        return self._older_codes

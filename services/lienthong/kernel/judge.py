@@ -6,6 +6,7 @@ open what they are handed with the same function.
 
 from typing import NamedTuple
 
+from lienthong.kernel.addressing import address
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.envelope import (
     EnvelopeId,
@@ -39,6 +40,8 @@ class Verdict(NamedTuple):
     id: EnvelopeId | None
     kind: Kind | None
     routes: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    """Groups that were written to and by which version they were expanded, as in ``@TINH-THANH/3``."""
 
 
 class Judge:
@@ -102,10 +105,10 @@ class Judge:
                 )
             self._check_times(statement, sealed, at)
             self._verify(sealed, statement, identity, at, known)
-            routes = self._routes(statement, at, known)
+            addressed = address(self.directory, statement.sender, statement.recipients, at=at, known=known)
         except RejectedError as rejected:
             return Verdict(rejected.reason, rejected.detail, identity, kind, ())
-        return Verdict(None, "", identity, kind, routes)
+        return Verdict(None, "", identity, kind, addressed.routes, addressed.groups)
 
     def _known(self, known: int | None) -> int:
         return self.directory.known_at if known is None else known
@@ -131,7 +134,7 @@ class Judge:
             raise RejectedError(Reason.UNKNOWN_SENDER, f"sender {statement.sender[:35]!r} is not in the directory now")
         public_keys = []
         for signature in seal.signatures:
-            key = self.directory.key(signature.key_id)
+            key = self.directory.key(signature.key_id, known)
             if key.agency != statement.sender:
                 raise RejectedError(Reason.UNKNOWN_KEY, f"key {signature.key_id.hex()} is not the sender's")
             if key.purpose != seal.purpose:
@@ -142,14 +145,3 @@ class Judge:
             public_keys.append(key.public_key)
         self.roots.verify(identity, statement.sender, seal, public_keys)
         check_contents(statement.attachments, sealed.contents)
-
-    def _routes(self, statement: Statement, at: int, known: int) -> tuple[str, ...]:
-        routes: dict[str, None] = {}
-        for recipient in statement.recipients:
-            route = self.directory.route(recipient, at, known)
-            if route is None:
-                raise RejectedError(
-                    Reason.UNKNOWN_RECIPIENT, f"recipient {recipient[:35]!r} is not in the directory now"
-                )
-            routes[route] = None
-        return tuple(routes)

@@ -9,6 +9,7 @@ the header `genesis`; provisioning writes it so that no document pays for a part
                  id       32 bytes, raw; envelope id, when it could be told
                  kind     document | acknowledgement | receipt, when it could be told
                  routes   codes with commas between; accepted only
+                 groups   <code>/<version> of the groups written to, commas between; accepted only, where there are any
                  reason, detail, digest (32 bytes, raw; SHA-256 of the value)  rejected only
     in           sequence  1, 2, 3 … within the partition
                  position  offset of the entry in the ledger, same partition
@@ -107,6 +108,7 @@ class Entry(NamedTuple):
     reason: str
     detail: str
     digest: bytes
+    groups: tuple[str, ...] = ()
 
 
 class Delivery(NamedTuple):
@@ -115,6 +117,7 @@ class Delivery(NamedTuple):
     sequence: int
     position: int
     judged_at: int
+    known_at: int
     id: bytes
     kind: str
 
@@ -166,6 +169,8 @@ def write_entry(source: Source, verdict: Verdict, value: bytes | None, *, at: in
         headers.append(("kind", verdict.kind.encode()))
     if verdict.reason is None:
         headers.append(("routes", ",".join(verdict.routes).encode()))
+        if verdict.groups:
+            headers.append(("groups", ",".join(verdict.groups).encode()))
     else:
         headers.append(("reason", verdict.reason.encode()))
         headers.append(("detail", verdict.detail.encode("ascii", "backslashreplace")))
@@ -202,6 +207,7 @@ def read_entry(record: Record) -> Entry:
             headers.get("reason", b"").decode(),
             headers.get("detail", b"").decode(),
             headers.get("digest", b""),
+            tuple(groups.decode().split(",")) if (groups := headers.get("groups", b"")) else (),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _no_entry(record, error) from error
@@ -265,7 +271,7 @@ def write_delivery(delivery: Delivery) -> Headers:
     return (
         ("sequence", b"%d" % delivery.sequence),
         ("position", b"%d" % delivery.position),
-        ("judged", b"%d" % delivery.judged_at),
+        ("judged", b"%d/%d" % (delivery.judged_at, delivery.known_at)),
         ("id", delivery.id),
         ("kind", delivery.kind.encode()),
     )
@@ -281,10 +287,12 @@ def read_delivery(record: Record) -> Delivery:
     try:
         if len(headers["id"]) != HASH_BYTES:
             raise ValueError(f"id has not {HASH_BYTES} bytes")
+        judged_at, known_at = headers["judged"].split(b"/")
         return Delivery(
             header_number(headers["sequence"]),
             header_number(headers["position"]),
-            header_number(headers["judged"]),
+            header_number(judged_at),
+            header_number(known_at),
             headers["id"],
             headers["kind"].decode(),
         )

@@ -7,6 +7,7 @@ __all__ = [
     "MAX_CODE_CHARACTERS",
     "MAX_ENVELOPE_BYTES",
     "MAX_FILE_NAME_CHARACTERS",
+    "MAX_GROUP_MEMBERS",
     "MAX_INLINE_BYTES",
     "MAX_NAMED",
     "MAX_PATH_HASHES",
@@ -15,6 +16,7 @@ __all__ = [
     "MAX_REFERENCES",
     "MAX_SIGNATURES",
     "MAX_STATEMENT_BYTES",
+    "MAX_SUCCESSORS",
     "MAX_TREE_SIZE",
 ]
 
@@ -31,7 +33,11 @@ MAX_PATH_HASHES = 12
 MAX_SIGNATURES = 4
 """Most signatures on one seal."""
 MAX_RECIPIENTS = 500
-"""Most recipients of one statement."""
+"""Most recipients of one statement, as it is said and again when its groups are expanded."""
+MAX_GROUP_MEMBERS = 500
+"""Most agencies of one group."""
+MAX_SUCCESSORS = 50
+"""Most agencies that take over from one that retires; kept by the operator's commands."""
 MAX_ATTACHMENTS = 50
 """Most attachments of one statement."""
 MAX_NAMED = 500
@@ -43,7 +49,7 @@ MAX_REASON_CHARACTERS = 500
 MAX_FILE_NAME_CHARACTERS = 255
 """Longest name of an attachment."""
 MAX_CODE_CHARACTERS = 35
-"""Longest agency code (Decision 20/2020)."""
+"""Longest code of an agency (Decision 20/2020), and of a group."""
 ACCEPTANCE_WINDOW_MS = 7 * 24 * 3_600_000
 """A statement older than this is refused: it bounds the memory of ids seen and ends replays."""
 FUTURE_TOLERANCE_MS = 5 * 60_000

@@ -1,15 +1,18 @@
 """Statements: what an agency says, as values. Bytes are made once, when a statement is made, and kept."""
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from lienthong.kernel import codec
+from lienthong.kernel.agency import is_group_code
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.lanes import EXPRESS_PRIORITY, is_express
 from lienthong.kernel.limits import (
     MAX_ATTACHMENTS,
     MAX_FILE_NAME_CHARACTERS,
+    MAX_GROUP_MEMBERS,
     MAX_NAMED,
     MAX_REASON_CHARACTERS,
     MAX_RECIPIENTS,
@@ -30,6 +33,7 @@ __all__ = [
     "decode_statement",
     "encode_statement",
     "make_statement",
+    "statement_decoder",
 ]
 
 
@@ -41,6 +45,7 @@ class Kind(StrEnum):
     RECEIPT = "receipt"
     AGENCY = "agency"
     KEY = "key"
+    GROUP = "group"
 
     # An Enum's own goes through Python, for every envelope several times.
     __hash__ = str.__hash__
@@ -52,6 +57,7 @@ _BRANCHES = {
     Kind.RECEIPT: "lienthong.Receipt",
     Kind.AGENCY: "lienthong.AgencyRecord",
     Kind.KEY: "lienthong.KeyRecord",
+    Kind.GROUP: "lienthong.GroupRecord",
 }
 _KINDS = {branch: kind for kind, branch in _BRANCHES.items()}
 
@@ -108,7 +114,29 @@ def _make_statement(fields: tuple[Any, ...]) -> Statement:
     return tuple.__new__(Statement, (*fields[:7], _KINDS[branch], body))
 
 
-_decode = codec.decoder("Statement", {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment})
+_MAKERS: dict[str, Callable[..., Any]] = {"lienthong.Statement": _make_statement, "lienthong.Attachment": Attachment}
+_decode = codec.decoder("Statement", _MAKERS)
+
+
+def statement_decoder(
+    bodies: Mapping[str, Callable[..., Any]], repeated: Sequence[Sequence[str]]
+) -> Callable[[bytes], Statement]:
+    """A function that reads statements as `decode_statement` does, and makes more of some bodies than dicts.
+
+    Args:
+        bodies: for records by full name what `codec.decoder` calls a maker; not for those whose fields are checked.
+        repeated: runs of a statement's fields that are often the same in the next one.
+    """
+    decode = codec.decoder("Statement", {**_MAKERS, **bodies}, {"lienthong.Statement": repeated})
+
+    def decode_and_check(data: bytes) -> Statement:
+        if len(data) > MAX_STATEMENT_BYTES:
+            raise RejectedError(Reason.OVERSIZE, f"the statement has {len(data)} bytes")
+        statement: Statement = decode(data)
+        check_statement(statement)
+        return statement
+
+    return decode_and_check
 
 
 def attachment_of(name: str, media_type: str, content: bytes) -> Attachment:
@@ -274,10 +302,22 @@ def _check_directory_record(statement: Statement) -> None:
         raise RejectedError(Reason.MALFORMED, "a directory record has no recipients")
 
 
+def _check_group(statement: Statement) -> None:
+    _check_directory_record(statement)
+    members = statement.body["members"]
+    if len(members) > MAX_GROUP_MEMBERS:
+        raise RejectedError(Reason.OVERSIZE, f"a group of {len(members)}, more than {MAX_GROUP_MEMBERS}")
+    if len(set(members)) < len(members):
+        raise RejectedError(Reason.MALFORMED, "a group names a member twice")
+    if not is_group_code(statement.body["code"]):
+        raise RejectedError(Reason.MALFORMED, f"{statement.body['code'][:40]!r} is not the code of a group")
+
+
 _BODY_CHECKS = {
     Kind.DOCUMENT: _check_document,
     Kind.ACKNOWLEDGEMENT: _check_acknowledgement,
     Kind.RECEIPT: _check_receipt,
     Kind.AGENCY: _check_directory_record,
     Kind.KEY: _check_directory_record,
+    Kind.GROUP: _check_group,
 }

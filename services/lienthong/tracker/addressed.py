@@ -6,7 +6,32 @@ among the recipients. That is enough without the directory in all cases but one,
 
 from collections.abc import Sequence
 
-__all__ = ["routes_of"]
+__all__ = ["addressed_of", "routes_of"]
+
+
+def addressed_of(recipients: Sequence[str], routes: Sequence[str]) -> list[tuple[str, str]]:
+    """Recipients one by one with the route of each.
+
+    Instead of a group stand the routes that nobody brought who is named himself: each is a recipient of its own.
+    A recipient that retired and has several successors is there once for each of them.
+
+    Args:
+        recipients: codes of agencies and groups, one at least.
+        routes: codes, in ledger order, one at least.
+    """
+    named = [code for code in recipients if code[:1] != "@"]
+    if not named:
+        return [(route, route) for route in routes]
+    found = list(zip(named, routes_of(named, routes), strict=True))
+    brought = {route for _, route in found}
+    if len(brought) == len(routes):
+        return found
+    others = [route for route in routes if route not in brought]
+    if len(named) < len(recipients):
+        return found + [(route, route) for route in others]
+    connected = frozenset(routes)
+    merged = next((code for code in named if _nearest(code, connected) is None), named[-1])
+    return found + [(merged, route) for route in others]
 
 
 def routes_of(recipients: Sequence[str], routes: Sequence[str]) -> list[str]:

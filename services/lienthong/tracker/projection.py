@@ -16,7 +16,7 @@ from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome
 from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Request, advance
 from lienthong.kernel.statement import Kind, Statement
-from lienthong.tracker.addressed import routes_of
+from lienthong.tracker.addressed import addressed_of
 from lienthong.tracker.delivery import Delivery
 from lienthong.tracker.document import clean, document_row, mentions_of
 from lienthong.tracker.tables import document_number
@@ -170,9 +170,7 @@ class Projection:
         informed = statement.body["for_information"]
         made = [
             Delivery(number, route, recipient, recipient in informed, entry.judged_at)
-            for recipient, route in zip(
-                statement.recipients, routes_of(statement.recipients, entry.routes), strict=True
-            )
+            for recipient, route in addressed_of(statement.recipients, entry.routes)
         ]
         if len(made) > 1:
             made.sort(key=lambda one: (one.route, one.recipient))

@@ -499,7 +499,7 @@ async def test_foreign_records_in_an_inbox_are_named_and_readers_numbers_go_on()
     world = history()
     log = world.topics[IN]
     true = read_delivery(log[5])
-    forged = Delivery(true.sequence, true.position, true.judged_at, true.id, true.kind)
+    forged = Delivery(true.sequence, true.position, true.judged_at, true.known_at, true.id, true.kind)
     world.inject(IN, 5, Row(b"forged", write_delivery(forged)))
     world.inject(IN, 9, Row(b"forged", ()))
 

@@ -46,7 +46,7 @@ class Inbox:
         for statement, value in zip(statements, seal(statements), strict=True):
             number = len(records)
             headers = write_delivery(
-                DeliveryHeaders(number + 1, number, NOW, envelope_id(encode_statement(statement)), Kind.DOCUMENT)
+                DeliveryHeaders(number + 1, number, NOW, NOW, envelope_id(encode_statement(statement)), Kind.DOCUMENT)
             )
             records.append(Rec(inbox(RECIPIENT), lane, number, value, headers))
 

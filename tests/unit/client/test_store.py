@@ -49,7 +49,7 @@ def arrival(sequence: int, lane: int = 1, **changes: Any) -> Arrival:
     """A document in the inbox."""
     return Arrival(
         lane, sequence, identity(1_000 * lane + sequence), "G22", bytes(16), 0, f"văn bản {sequence}", 10 + sequence,
-        NOW + sequence, False, b"value %d" % sequence,
+        NOW + sequence, False, b"value %d" % sequence, ["H26"],
     )._replace(**changes)  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lienthong.directory.listing import ListedAgency
-from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
+from lienthong.directory.records import agencies_of, group_of, key_of, retired, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.directory import Agency, Directory, Key, Lift
 from lienthong.kernel.envelope import decode_envelope
@@ -19,6 +19,7 @@ from unit.kernel.world import (
     SENDER_KEY,
     TRUST,
     acknowledgement,
+    agency,
     directory_of,
     key_named,
     reason_of,
@@ -83,33 +84,33 @@ def test_a_key_is_revoked_from_a_time_on_and_may_be_from_an_earlier_one() -> Non
 
 
 def test_records_are_signed_so_that_who_pins_the_operator_believes_them() -> None:
-    """One seal over all; each under the Kafka key of its subject, so that compaction keeps the newest."""
+    """One seal over all; each under a Kafka key of its own, so that compaction keeps all versions of an agency."""
     facts: list[Agency | Key] = [
         *agencies(listed("H37"), listed("G22")),
         key_of("G22", SENDER_KEY.public_key, Purpose.EXCHANGE, NOW, valid_until=LATER),
     ]
-    rows = sign_records(facts, OPERATOR_KEY, ORIGIN, NOW)
+    rows = [row for some in sign_records(facts, OPERATOR_KEY, ORIGIN, NOW) for row in some]
 
     directory = Directory(TRUST)
     values = [row.value for row in rows if row.value is not None]
     assert facts == [directory.apply(value) for value in values]
     key_id = key_id_of(SENDER_KEY.public_key).hex()
-    assert [b"agency/H37", b"agency/G22", f"key/{key_id}".encode()] == [row.key for row in rows]
+    assert [b"agency/H37/1", b"agency/G22/1", f"key/{key_id}".encode()] == [row.key for row in rows]
     assert {3} == {decode_envelope(value).seal.tree_size for value in values}
 
 
 def test_more_facts_than_one_seal_covers_are_sealed_in_parts() -> None:
     """A tree has at most 4,096 leaves."""
     facts = agencies(*(listed(f"H{number}") for number in range(4_100)))
-    rows = sign_records(facts, OPERATOR_KEY, ORIGIN, NOW)
+    rows = [row for some in sign_records(facts, OPERATOR_KEY, ORIGIN, NOW) for row in some]
     sizes = [decode_envelope(row.value or b"").seal.tree_size for row in (rows[0], rows[4_095], rows[4_096], rows[-1])]
     assert (4_100, [4_096, 4_096, 4, 4]) == (len(rows), sizes)
-    assert [] == sign_records([], OPERATOR_KEY, ORIGIN, NOW)
+    assert [] == list(sign_records([], OPERATOR_KEY, ORIGIN, NOW))
 
 
 def test_records_under_another_key_are_not_believed() -> None:
     """Only the pinned operator's count."""
-    (row,) = sign_records(agencies(listed("H37")), key_named("somebody"), ORIGIN, NOW)
+    ((row,),) = sign_records(agencies(listed("H37")), key_named("somebody"), ORIGIN, NOW)
     with pytest.raises(RejectedError):
         Directory(TRUST).apply(row.value or b"")
 
@@ -145,3 +146,81 @@ def test_an_acknowledgement_lifts_only_by_the_operator_and_with_its_status() -> 
     for value, reason in ((by_somebody.value, Reason.UNKNOWN_KEY), (refusing, Reason.WRONG_SENDER)):
         assert reason == reason_of(directory.apply, value)
     assert not directory.is_lifted(bytes(32))
+
+
+def test_an_agency_retires_into_others() -> None:
+    """A next version with an end and successors; from now or later on, never in the past."""
+    directory = directory_of(agency("OLD"), agency("NEW"))
+    new = retired(directory, "OLD", ["NEW"], LATER, NOW)
+    assert (2, LATER, ["NEW"]) == (new.version, new.valid_until, new.successors)
+    directory = directory_of(agency("OLD"), agency("NEW"), new)
+    assert ("NEW",) == directory.routes("OLD", LATER, LATER)
+    with pytest.raises(ValueError, match="in the past"):
+        retired(directory, "NEW", [], NOW - 1, NOW)
+
+
+@pytest.mark.parametrize(
+    ("code", "successors", "why"),
+    [
+        ("X", ["NEW"], "agency X is not in the directory"),
+        ("OLD", ["X"], "successor X is not in the directory"),
+        ("OLD", ["NEW", "NEW"], "none twice"),
+        ("OLD", ["OLD"], "circle: OLD → OLD"),
+        ("NEW", ["GONE"], "circle: NEW → GONE → NEW"),
+        ("NEW", ["BELOW"], "circle: NEW → BELOW → NEW"),
+        ("OLD", ["ALONE"], "successor ALONE gets no mail"),
+    ],
+)
+def test_who_cannot_take_over(code: str, successors: list[str], why: str) -> None:
+    """Circles are named: they would swallow mail."""
+    directory = directory_of(
+        agency("OLD"),
+        agency("NEW"),
+        agency("GONE", valid_until=NOW, successors=["NEW"]),
+        agency("BELOW", parent="NEW", connected_from=None),
+        agency("ALONE", connected_from=None),
+    )
+    with pytest.raises(ValueError, match=why):
+        retired(directory, code, successors, NOW, NOW)
+
+
+def test_parents_in_a_circle_are_refused() -> None:
+    """In one list, or with what the directory holds."""
+    lines = [listed("A", parent="B", connected=False), listed("B", parent="A", connected=False)]
+    with pytest.raises(ValueError, match="circle"):
+        agencies(*lines)
+
+
+def test_a_parent_in_the_older_form() -> None:
+    """By the list's table, the directory's, and the rule."""
+    first = ListedAgency(agency_code("H37.DN"), "000.00.01.H37", "Sở", None, False)
+    (_, below) = agencies(first, listed("H37.DN.001", parent="000.00.01.H37", connected=False))
+    assert "H37.DN" == below.parent
+    (alone,) = agencies(listed("H37.X", parent="000.00.00.H37"), directory=directory_of(agency("H37")))
+    assert "H37" == alone.parent
+
+
+def test_groups_and_their_versions() -> None:
+    """First and next version; a name stays unless it is changed; nobody in it gives it up."""
+    directory = directory_of(agency("H37"), agency("H26"))
+    first = group_of(directory, "@TINH", "Tỉnh", ["H37", "H26"], NOW)
+    assert (1, NOW, ["H37", "H26"]) == (first.version, first.known_from, first.members)
+    directory = directory_of(agency("H37"), first)
+    assert first._replace(version=2, members=[]) == group_of(directory, "@TINH", "", [], LATER)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "members", "why"),
+    [
+        ("TINH", "x", ["H37"], "group code 'TINH' is not @"),
+        ("@tinh", "x", ["H37"], "is not @"),
+        ("@TINH", "", ["H37"], "1 to 200 are needed"),
+        ("@TINH", "x", ["H99"], "agency H99 is not in the directory"),
+        ("@TINH", "x", ["H37", "H37"], "twice"),
+        ("@TINH", "x", [f"H{number}" for number in range(501)], "at most 500"),
+    ],
+)
+def test_what_is_no_group(code: str, name: str, members: list[str], why: str) -> None:
+    """A group's code cannot be an agency's, and all its members are known."""
+    with pytest.raises(ValueError, match=why):
+        group_of(directory_of(agency("H37")), code, name, members, NOW)

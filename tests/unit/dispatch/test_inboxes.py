@@ -54,7 +54,7 @@ def taken(position: int, *routes: str, lane: int = 1) -> Taken:
 
 def delivered(offset: int, sequence: int, position: int) -> Rec:
     """A record of an inbox."""
-    delivery = Delivery(sequence, position, NOW, bytes(32), "document")
+    delivery = Delivery(sequence, position, NOW, NOW, bytes(32), "document")
     return Rec(ONE.topic, ONE.number, offset, b"", write_delivery(delivery))
 
 
@@ -78,7 +78,7 @@ def test_each_recipient_gets_the_same_bytes_under_its_own_number() -> None:
         partition: [row.value for row in some] for partition, some in rows.items()
     }
     identity = sha256(b"4").digest()
-    assert [Delivery(1, 4, NOW + 4, identity, "document")] == deliveries(rows[ONE])
+    assert [Delivery(1, 4, NOW + 4, NOW, identity, "document")] == deliveries(rows[ONE])
     assert [(7, 4), (8, 5)] == [(one.sequence, one.position) for one in deliveries(rows[TWO])]
 
 

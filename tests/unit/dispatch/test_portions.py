@@ -15,7 +15,7 @@ from lienthong.kernel.topics import Partition, inbox
 from unit.dispatch.test_inboxes import ONE, Rec, taken
 from unit.kernel.world import quick
 
-WIDEST = write_delivery(Delivery(2**63 - 1, 2**63 - 1, 2**63 - 1, bytes(32), "acknowledgement"))
+WIDEST = write_delivery(Delivery(2**63 - 1, 2**63 - 1, 2**63 - 1, 2**63 - 1, bytes(32), "acknowledgement"))
 ROWS = st.dictionaries(
     st.builds(Partition, st.sampled_from([inbox("H26"), inbox("H37"), inbox("H53")]), st.integers(0, 1)),
     st.lists(st.integers(0, 5_000).map(lambda size: Row(bytes(size), WIDEST)), min_size=1, max_size=20),

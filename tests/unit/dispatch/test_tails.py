@@ -22,7 +22,7 @@ def log_of(numbers: Sequence[int], *, genesis: bool = True) -> list[Rec]:
     """An inbox in which these numbers were written one after the other."""
     log = [Rec(*ONE, 0, None, GENESIS_HEADERS)] if genesis else []
     for number in numbers:
-        headers = write_delivery(Delivery(number, number * BETWEEN, NOW, bytes(32), "document"))
+        headers = write_delivery(Delivery(number, number * BETWEEN, NOW, NOW, bytes(32), "document"))
         log.append(Rec(*ONE, len(log), b"", headers))
     return log
 

@@ -111,6 +111,9 @@ def statements(draw: st.DrawFn, kind: Kind) -> Statement:
         body["entries"] = draw(st.lists(values_of(NAMED["lienthong.ReceiptEntry"]), min_size=1, max_size=3))
     else:
         recipients = []
+        if kind is Kind.GROUP:
+            body["code"] = draw(st.sampled_from(["@A", "@TINH-THANH", f"@{'9' * 34}"]))
+            body["members"] = draw(st.lists(st.sampled_from([SENDER, RECIPIENT, BACKBONE]), unique=True))
     names = _TEXT.map(lambda name: f"công văn {name}".replace("\x00", "_"))
     attachments = st.builds(Attachment, names, _TEXT, _LONGS, _IDS)
     return plain._replace(
@@ -131,4 +134,5 @@ _RECORD = {
     Kind.RECEIPT: "lienthong.Receipt",
     Kind.AGENCY: "lienthong.AgencyRecord",
     Kind.KEY: "lienthong.KeyRecord",
+    Kind.GROUP: "lienthong.GroupRecord",
 }

@@ -37,6 +37,8 @@ def test_limits() -> None:
         "MAX_REASON_CHARACTERS": 500,
         "MAX_FILE_NAME_CHARACTERS": 255,
         "MAX_CODE_CHARACTERS": 35,
+        "MAX_GROUP_MEMBERS": 500,
+        "MAX_SUCCESSORS": 50,
         "ACCEPTANCE_WINDOW_MS": 604_800_000,
         "FUTURE_TOLERANCE_MS": 300_000,
     } == {name: getattr(limits, name) for name in limits.__all__}
@@ -59,7 +61,7 @@ def test_reasons() -> None:
 
 def test_names_on_the_wire() -> None:
     """Kinds, outcomes, purposes and the algorithm are written as they always were."""
-    assert ["document", "acknowledgement", "receipt", "agency", "key"] == [str(kind) for kind in Kind]
+    assert ["document", "acknowledgement", "receipt", "agency", "key", "group"] == [str(kind) for kind in Kind]
     assert ["accepted", "rejected", "opened"] == [str(outcome) for outcome in Outcome]
     assert ("exchange", "receipt", "directory") == (Purpose.EXCHANGE, Purpose.RECEIPT, Purpose.DIRECTORY)
     assert ("ed25519", 16, 32) == (ALGORITHM, KEY_ID_BYTES, HASH_BYTES)

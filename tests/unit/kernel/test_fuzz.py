@@ -91,7 +91,7 @@ def check(value: bytes, judge: Judge, directory: Directory, agency: str, random:
     except RejectedError:
         pass
     else:
-        assert statement.kind in (Kind.AGENCY, Kind.KEY)
+        assert statement.kind in (Kind.AGENCY, Kind.KEY, Kind.GROUP)
     return verdict.reason
 
 

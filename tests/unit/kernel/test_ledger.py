@@ -99,7 +99,7 @@ def test_an_opened_entry() -> None:
         entry.judged_at,
         entry.known_at,
     )
-    assert (None, None, (), "", "", b"") == entry[6:]
+    assert (None, None, (), "", "", b"", ()) == entry[6:]
 
 
 VERDICTS = st.one_of(
@@ -235,7 +235,7 @@ def test_foreign_headers_stop_the_brief_reader(name: str, value: bytes | None) -
         read_in_brief(Record(changed(ENTRIES["accepted"], name, value), b"value"))
 
 
-DELIVERY = Delivery(3, 7, NOW, ID, "document")
+DELIVERY = Delivery(3, 7, NOW, NOW - 1, ID, "document")
 
 
 def test_a_delivery() -> None:
@@ -244,7 +244,7 @@ def test_a_delivery() -> None:
     assert [
         ("sequence", b"3"),
         ("position", b"7"),
-        ("judged", b"%d" % NOW),
+        ("judged", b"%d/%d" % (NOW, NOW - 1)),
         ("id", ID),
         ("kind", b"document"),
     ] == list(headers)
@@ -254,7 +254,7 @@ def test_a_delivery() -> None:
 @quick
 @given(
     st.builds(
-        Delivery, st.integers(1, 2**62), st.integers(0, 2**62), st.integers(0, 2**53),
+        Delivery, st.integers(1, 2**62), st.integers(0, 2**62), st.integers(0, 2**53), st.integers(0, 2**53),
         st.binary(min_size=32, max_size=32), st.sampled_from([str(kind) for kind in Kind]),
     )
 )  # fmt: skip
@@ -318,5 +318,5 @@ def test_what_python_takes_for_a_number_and_no_offset_is_stops_the_reader(number
 
 def test_the_largest_number_is_read() -> None:
     """63 bits, as offsets and moments have."""
-    delivery = DELIVERY._replace(sequence=2**63 - 1, position=2**63 - 1, judged_at=2**63 - 1)
+    delivery = DELIVERY._replace(sequence=2**63 - 1, position=2**63 - 1, judged_at=2**63 - 1, known_at=2**63 - 1)
     assert delivery == read_delivery(Record(write_delivery(delivery)))

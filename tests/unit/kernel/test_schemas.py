@@ -8,7 +8,7 @@ import pytest
 
 from lienthong.client.documents import Document, Replacement, Signer
 from lienthong.kernel import codec
-from lienthong.kernel.directory import Agency, Key
+from lienthong.kernel.directory import Agency, Group, Key
 from lienthong.kernel.envelope import SealedEnvelope, decode_envelope
 from lienthong.kernel.seal import Seal, Signature
 from lienthong.kernel.statement import Attachment, Kind, Statement
@@ -157,6 +157,7 @@ def test_every_file_is_loaded() -> None:
         ("Attachment", Attachment._fields),
         ("AgencyRecord", Agency._fields),
         ("KeyRecord", Key._fields),
+        ("GroupRecord", Group._fields),
         ("Statement", tuple(name for name in Statement._fields if name != "kind")),
         ("Document", tuple(document_body())),
         ("Acknowledgement", tuple(acknowledgement().body)),
@@ -195,6 +196,7 @@ def test_every_kind_is_a_branch() -> None:
         "lienthong.Receipt",
         "lienthong.AgencyRecord",
         "lienthong.KeyRecord",
+        "lienthong.GroupRecord",
     ] == branches
     assert len(Kind) == len(branches)
 

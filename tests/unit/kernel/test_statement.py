@@ -38,7 +38,7 @@ from unit.kernel.world import (
 
 IDS = [sha256(b"%d" % number).digest() for number in range(MAX_NAMED + 1)]
 ENTRY = receipt().body["entries"][0]
-DIRECTORY_KINDS = (Kind.AGENCY, Kind.KEY)
+DIRECTORY_KINDS = (Kind.AGENCY, Kind.KEY, Kind.GROUP)
 
 
 def codes(count: int) -> list[str]:

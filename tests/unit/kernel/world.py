@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from lienthong.kernel.directory import Agency, Directory, Key
+from lienthong.kernel.directory import Agency, Directory, Group, Key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.judge import Judge
@@ -77,6 +77,12 @@ def key_of(owner: str, key: SigningKey, **changes: Any) -> Key:
     )._replace(**changes)  # fmt: skip
 
 
+def group(code: str, *members: str, **changes: Any) -> Group:
+    """A group, known since the epoch; `changes` replace fields."""
+    return Group(1, EPOCH, code, f"Group {code}", list(members))._replace(**changes)
+
+
+_KINDS: dict[type, Kind] = {Agency: Kind.AGENCY, Group: Kind.GROUP, Key: Kind.KEY}
 FACTS: tuple[Agency | Key, ...] = (
     agency(SENDER),
     agency(RECIPIENT),
@@ -90,7 +96,7 @@ FACTS: tuple[Agency | Key, ...] = (
 
 
 def record(
-    fact: Agency | Key,
+    fact: Agency | Group | Key,
     *,
     signer: SigningKey = OPERATOR_KEY,
     origin: str = ORIGIN,
@@ -101,20 +107,20 @@ def record(
     """The value of a directory record that says this."""
     statement = Statement(
         sender, [], bytes(16), created, 0, SALT, [],
-        Kind.AGENCY if isinstance(fact, Agency) else Kind.KEY, fact._asdict(),
+        _KINDS[type(fact)], fact._asdict(),
     )  # fmt: skip
     return seal((statement,), signer=signer, origin=origin, purpose=purpose, signed_at=created)[0]
 
 
-def directory_of(*facts: Agency | Key) -> Directory:
-    """A directory in which these facts were recorded, in order."""
+def directory_of(*facts: Agency | Group | Key, created: int = EPOCH) -> Directory:
+    """A directory in which these facts were recorded, in order, at a moment."""
     directory = Directory(TRUST)
     for fact in facts:
-        directory.apply(record(fact))
+        directory.apply(record(fact, created=created))
     return directory
 
 
-def judge_of(*facts: Agency | Key) -> Judge:
+def judge_of(*facts: Agency | Group | Key) -> Judge:
     """A judge by the usual facts and then these."""
     return Judge(directory_of(*FACTS, *facts), LANES)
 
@@ -186,6 +192,11 @@ def one_of_each_kind() -> dict[Kind, tuple[Statement, SigningKey, str]]:
             document(
                 **at_operator, kind=Kind.AGENCY, body=agency(BENEATH, parent=RECIPIENT, successors=["G22"])._asdict()
             ),
+            OPERATOR_KEY,
+            Purpose.DIRECTORY,
+        ),
+        Kind.GROUP: (
+            document(**at_operator, kind=Kind.GROUP, body=group("@TINH-THANH", SENDER, RECIPIENT)._asdict()),
             OPERATOR_KEY,
             Purpose.DIRECTORY,
         ),

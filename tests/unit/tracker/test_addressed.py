@@ -2,7 +2,7 @@
 
 import pytest
 
-from lienthong.tracker.addressed import routes_of
+from lienthong.tracker.addressed import addressed_of, routes_of
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,20 @@ from lienthong.tracker.addressed import routes_of
 def test_each_recipient_has_one_of_the_routes(recipients: list[str], routes: list[str], expected: list[str]) -> None:
     """Its own, the nearest above it by code, or the one that it must have brought."""
     assert expected == routes_of(recipients, routes)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "routes", "expected"),
+    [
+        (["H26"], ["H26"], [("H26", "H26")]),
+        (["@TINH"], ["H26", "H37"], [("H26", "H26"), ("H37", "H37")]),
+        (["H37.DN", "@TINH"], ["H37", "H26"], [("H37.DN", "H37"), ("H26", "H26")]),
+        # H11 was divided.
+        (["H26", "H11"], ["H26", "H12", "H13"], [("H26", "H26"), ("H11", "H12"), ("H11", "H13")]),
+    ],
+)
+def test_groups_and_several_successors(
+    recipients: list[str], routes: list[str], expected: list[tuple[str, str]]
+) -> None:
+    """Every route is somebody's: of a group each stands for itself."""
+    assert expected == addressed_of(recipients, routes)
