@@ -16,6 +16,7 @@ from lienthong import __version__
 from lienthong.client import Document
 from lienthong.demo.stage import ServiceProcess, free_port
 from lienthong.kernel.bus import Row
+from lienthong.kernel.deadlines import Rule
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.lifecycle import Flag, Stage
 from lienthong.kernel.reasons import Reason
@@ -143,6 +144,7 @@ async def test_labels_come_from_closed_sets(backbone: Backbone) -> None:
         | {"tracker", "tracker/ledger"},
         "stage": {stage.value for stage in Stage},
         "flag": {flag.value for flag in Flag},
+        "rule": {rule.value for rule in Rule},
     }
     for family in text_string_to_metric_families(await scraped(backbone)):
         for sample in family.samples if family.name.startswith("lienthong_") else ():

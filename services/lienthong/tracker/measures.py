@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
+from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.tracker.database import Database
-from lienthong.tracker.tables import deliveries, tallies
+from lienthong.tracker.tables import LANES, deliveries, tallies
 
 __all__ = ["Measures", "measure"]
 
@@ -16,6 +17,8 @@ class Measures(NamedTuple):
     tallies: dict[str, dict[str, int]]
     oldest_unacknowledged: dict[str, tuple[int, int]]
     """By agency: milliseconds since 1970 UTC, and how many documents wait."""
+    oldest_express: dict[str, int]
+    """By agency: when the oldest waiting one of the express lane was sent; only where one waits."""
 
 
 def measure(database: Database) -> Measures:
@@ -32,9 +35,15 @@ def measure(database: Database) -> Measures:
         for name, value, count in connection.execute(summed):
             counts.setdefault(name, {})[value] = int(count)
         waiting = (
-            select(deliveries.c.route, func.min(deliveries.c.sent_at), func.count())
+            select(
+                deliveries.c.route,
+                func.min(deliveries.c.sent_at),
+                func.count(),
+                func.min(case((deliveries.c.document % LANES == EXPRESS_LANE, deliveries.c.sent_at))),
+            )
             .where(deliveries.c.stage == "sent")
             .group_by(deliveries.c.route)
         )
-        oldest = {route: (since, count) for route, since, count in connection.execute(waiting)}
-    return Measures(counts, oldest)
+        found = connection.execute(waiting).all()
+    oldest = {route: (since, count) for route, since, count, _ in found}
+    return Measures(counts, oldest, {route: express for route, _, _, express in found if express is not None})
