@@ -61,13 +61,13 @@ class TrackerMetrics:
             for value, count in found.tallies.get(name, {}).items():
                 gauge.labels(value).set(count)
         self._unread.set(sum(found.tallies.get("unread", {}).values()))
-        for agency, (since, count) in found.oldest_unacknowledged.items():
+        for agency, (since, count) in found.waiting.oldest.items():
             self._waiting.labels(agency).set(count)
             self._oldest.labels(agency).set(max(0, now - since) / 1000)
-            express = found.oldest_express.get(agency, now)
+            express = found.waiting.express.get(agency, now)
             self._express.labels(agency).set(max(0, now - express) / 1000)
-        for agency in self._agencies - found.oldest_unacknowledged.keys():
+        for agency in self._agencies - found.waiting.oldest.keys():
             self._waiting.labels(agency).set(0)
             self._oldest.labels(agency).set(0)
             self._express.labels(agency).set(0)
-        self._agencies |= found.oldest_unacknowledged.keys()
+        self._agencies |= found.waiting.oldest.keys()
