@@ -15,15 +15,20 @@ from department_tracked import fill
 from department_year import AGENCY, year_of_the_department
 from lienthong.kernel.deadlines import Due, Rule
 from lienthong.kernel.trust import Trust
-from lienthong.kernel.vietnam_time import moment
+from lienthong.kernel.vietnam_time import DAY_MS, moment
+from lienthong.ops.agency import sent_by
+from lienthong.ops.heartbeat import not_reading
 from lienthong.register.facts import Delivered
 from lienthong.runtime.context import Context
 from lienthong.runtime.deadline_file import read_deadlines
 from lienthong.runtime.settings import Settings
+from lienthong.tracker import queries
 from lienthong.tracker.database import Database
 from lienthong.tracker.lateness import Lateness, judged, lateness
 from lienthong.tracker.lateness_watch import LatenessMetrics, LatenessWatch
+from lienthong.tracker.measures import waiting
 from unit.register.plain import plain_facts
+from unit.tracker.ledger_script import NOW, Script, store_all
 
 JUDGE = read_deadlines()
 AS_OF = moment(date(2023, 12, 29), time(15))
@@ -166,3 +171,30 @@ async def test_without_the_calendar_there_are_no_such_metrics(monkeypatch: pytes
     assert ["no_lateness"] == [line["event"] for line in logs]
     assert "lienthong[deadlines]" in logs[0]["error"]
     assert not list(given.registry.collect())
+
+
+def test_both_databases_are_asked_alike(database: Database) -> None:
+    """What waits, who does not read, what is late and what was rejected, on SQLite and on PostgreSQL."""
+    ordinary, express = Script(lane=1), Script(lane=0)
+    read = ordinary.document("G22", "H26")
+    ordinary.document("G22", "H26", "H29")
+    ordinary.says("H26", "G22", "01", read)
+    ordinary.reject()
+    express.document("G22", "H29")
+    store_all(database, ordinary, express)
+    later = NOW + 8 * DAY_MS
+    with database.reading() as connection:
+        waits = waiting(connection)
+        assert {"H26": 1, "H29": 2} == {agency: count for agency, (_, count) in waits.oldest.items()}
+        assert {"H29"} == set(waits.express)
+        assert {} == waiting(connection, NOW - 1).oldest
+        assert {"H29": 2} == {one.code: one.waiting for one in not_reading(connection, later, 15)}
+        assert {"sent": 3, "arrived": 1} == sent_by(connection, "G22").stages
+        found = lateness(connection, JUDGE, later, since=0)
+        assert found is not None
+        assert 3 == found.overdue[Rule.RECEIPT]
+        assert (1, 4) == (found.in_time[Rule.RECEIPT], found.due[Rule.RECEIPT])
+        assert {"H29"} == {one.route for one in judged(connection, JUDGE, later, agency="H29")}
+        (rejection,) = queries.rejections(connection)
+        assert {rejection.reason: 1} == queries.rejection_counts(connection, rejection.agency)
+        assert queries.rejection_counts(connection) == queries.rejection_counts(connection, rejection.agency)
