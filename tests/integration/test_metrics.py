@@ -202,6 +202,9 @@ async def test_everything_the_dashboard_asks_for_is_exposed(backbone: Backbone) 
     """Every metric of its queries, with every label they select or group by, as a running process exposes them."""
     await test_what_is_rejected_or_sent_twice_is_counted(backbone)
     await test_counters_move_when_documents_move(backbone)
+    async with backbone.client("G09") as sender:  # one that waits for its recipient
+        waits = await sender.send(Document(recipients=("H53",), subject=f"chờ {secrets.token_hex(4)}", priority=3))
+        await sender.wait(waits, "accepted")
     board = json.loads((OPERATIONS.parents[1] / "deploy" / "grafana" / "lienthong.json").read_text("utf-8"))
     expressions = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
     wanted: dict[str, set[str]] = {}
