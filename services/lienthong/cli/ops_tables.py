@@ -45,7 +45,7 @@ def _in_order(stages: Mapping[str, int]) -> dict[str, int]:
 def _show_silent(rows: Sequence[Mapping[str, Any]], minutes: int) -> None:
     if not rows:
         console.print(
-            f"Read: nowhere a document waits for more than {minutes} min without a later acknowledgement.",
+            f"Nothing waits for more than {minutes} min without a later acknowledgement of its agency.",
             highlight=False,
         )
         return
