@@ -63,8 +63,8 @@ simulate: $(VENV)/dev ## Run simulated worlds with faults; WORLDS=1000 SEED=1
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check format, lint, types and layers
-	@$(BIN)/ruff format --check --quiet services tests || { echo "run 'make format'"; exit 1; }
-	@$(BIN)/ruff check --quiet services tests
+	@$(BIN)/ruff format --check --quiet services tests deploy || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet services tests deploy
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
@@ -85,8 +85,8 @@ check: lint test ## Lint and all tests
 
 .PHONY: format
 format: $(VENV)/dev ## Format the code and mend what can be mended
-	@$(BIN)/ruff format --quiet services tests
-	@$(BIN)/ruff check --quiet --fix services tests
+	@$(BIN)/ruff format --quiet services tests deploy
+	@$(BIN)/ruff check --quiet --fix services tests deploy
 
 .PHONY: lock
 lock: $(VENV)/dev ## Resolve the lock files anew (hashes, no addresses)

@@ -1,6 +1,7 @@
 """Probes and metrics of running services."""
 
 import asyncio
+import json
 import platform
 import re
 import secrets
@@ -16,11 +17,13 @@ from lienthong import __version__
 from lienthong.client import Document
 from lienthong.demo.stage import ServiceProcess, free_port
 from lienthong.kernel.bus import Row
+from lienthong.kernel.deadlines import Rule
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.lifecycle import Flag, Stage
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import LEDGER, Partition, outbox
 from lienthong.runtime.metrics import LATENCY_BUCKETS_SECONDS
+from queries import asked
 
 SERVICES = ("intake", "dispatch", "notary", "tracker")
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
@@ -143,6 +146,7 @@ async def test_labels_come_from_closed_sets(backbone: Backbone) -> None:
         | {"tracker", "tracker/ledger"},
         "stage": {stage.value for stage in Stage},
         "flag": {flag.value for flag in Flag},
+        "rule": {rule.value for rule in Rule},
     }
     for family in text_string_to_metric_families(await scraped(backbone)):
         for sample in family.samples if family.name.startswith("lienthong_") else ():
@@ -192,3 +196,41 @@ async def test_without_kafka_a_process_is_live_and_says_why_it_is_not_ready(back
         starting.cancel()
         await asyncio.wait([starting])
         await service.stop()
+
+
+async def test_everything_the_dashboard_asks_for_is_exposed(backbone: Backbone) -> None:
+    """Every metric of its queries, with every label they select or group by, as a running process exposes them."""
+    await test_what_is_rejected_or_sent_twice_is_counted(backbone)
+    await test_counters_move_when_documents_move(backbone)
+    async with backbone.client("G09") as sender:  # one that waits for its recipient
+        waits = await sender.send(Document(recipients=("H53",), subject=f"chờ {secrets.token_hex(4)}", priority=3))
+        await sender.wait(waits, "accepted")
+    board = json.loads((OPERATIONS.parents[1] / "deploy" / "grafana" / "lienthong.json").read_text("utf-8"))
+    expressions = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
+    wanted: dict[str, set[str]] = {}
+    for expression in expressions:
+        found = asked(expression)
+        for name, labels in found.metrics.items():
+            wanted.setdefault(name, set()).update(labels, found.grouped if len(found.metrics) == 1 else ())
+    try:
+        async with asyncio.timeout(60):
+            while missing := lacking(await scraped(backbone), wanted):
+                await asyncio.sleep(0.5)
+    except TimeoutError:
+        pytest.fail(f"not exposed: {sorted(missing)}")
+    assert len(wanted) > 20
+
+
+def lacking(text: str, wanted: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Metrics, and their labels, that are not exposed."""
+    exposed: dict[str, set[str]] = {}
+    names: set[str] = set()
+    for family in text_string_to_metric_families(text):
+        names |= {family.name, f"{family.name}_total"}
+        for sample in family.samples:
+            names.add(sample.name)
+            exposed.setdefault(sample.name, set()).update(sample.labels)
+    found = {(name, "") for name in wanted if name not in names}
+    found |= {(name, label) for name, labels in wanted.items() for label in labels - exposed.get(name, set())}
+    # Only a fault, or a deadline that has passed, brings their first series.
+    return found - {("lienthong_kafka_errors_total", "part"), ("lienthong_tracker_on_time_ratio", "rule")}

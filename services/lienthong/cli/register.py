@@ -12,6 +12,7 @@ import typer
 
 from lienthong.cli.extras import extra
 from lienthong.cli.output import console, say_table, told
+from lienthong.cli.tracked import tracked
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.clock import now_ms
 from lienthong.kernel.vietnam_time import day_of, local
@@ -78,17 +79,8 @@ def register(
 def _facts(url: str | None, settings: Settings, agency: str, year: int) -> tuple[list[Delivered], list[Issued]]:
     with extra("register"):
         from lienthong.register.reading import delivered_to, issued_by
-        from lienthong.tracker.database import Database
-        from lienthong.tracker.migration import check
-    database = Database.of(settings, url)
-    if database.path is not None and not database.path.is_file():
-        raise ValueError(f"there is no database {database.path}: `lienthong run tracker` makes one")
-    try:
-        check(database)
-        with database.reading() as connection:
-            return delivered_to(connection, agency, year), issued_by(connection, agency, year)
-    finally:
-        database.close()
+    with tracked(settings, url, needs="register") as connection:
+        return delivered_to(connection, agency, year), issued_by(connection, agency, year)
 
 
 def _content(book: Book, format_: Format, *, incoming: bool, outgoing: bool, mark: bool) -> bytes:

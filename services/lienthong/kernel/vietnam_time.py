@@ -6,7 +6,7 @@ the machine and gives every machine the same day.
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-__all__ = ["DAY_MS", "MINUTE_MS", "ZONE", "day_of", "end_of_day", "local", "moment", "start_of_day"]
+__all__ = ["DAY_MS", "MINUTE_MS", "ZONE", "day_of", "day_stated", "end_of_day", "local", "moment", "start_of_day"]
 
 ZONE = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 """The zone of all times that people see."""
@@ -44,3 +44,12 @@ def moment(day: date, at: time) -> int:
 def local(moment_ms: int) -> datetime:
     """For people: the same moment on a clock in Vietnam."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment_ms)).astimezone(ZONE)
+
+
+def day_stated(text: str) -> date | None:
+    """A date of a document; None for an empty one and for what is none, which no rule can count from."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None

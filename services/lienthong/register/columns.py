@@ -6,9 +6,9 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from lienthong.kernel.deadlines import Due, Verdict
 from lienthong.kernel.lifecycle import Request
-from lienthong.kernel.vietnam_time import MINUTE_MS, local
+from lienthong.kernel.vietnam_time import MINUTE_MS, day_stated, local
 from lienthong.register.book import Incoming, Outgoing, Totals
-from lienthong.register.facts import Delivered, day_stated
+from lienthong.register.facts import Delivered
 
 __all__ = ["INCOMING", "OUTGOING", "Cell", "Column", "total_lines"]
 

@@ -1,12 +1,12 @@
 """What is known of a document and its recipients, as the tracker holds it. Times are milliseconds UTC."""
 
-from datetime import date
 from typing import NamedTuple
 
 from lienthong.kernel.deadlines import DeliveryFacts, SendingFacts
 from lienthong.kernel.lifecycle import Request, Stage
+from lienthong.kernel.vietnam_time import day_stated
 
-__all__ = ["Delivered", "Issued", "Paper", "day_stated"]
+__all__ = ["Delivered", "Issued", "Paper"]
 
 
 class Paper(NamedTuple):
@@ -97,12 +97,3 @@ class Issued(NamedTuple):
 
     paper: Paper
     deliveries: tuple[Delivered, ...]
-
-
-def day_stated(text: str) -> date | None:
-    """A date of a document; None for an empty one and for what is none, which no rule can count from."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if day.isoformat() == text else None

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from lienthong.kernel.lifecycle import Request, Stage
 from lienthong.kernel.vietnam_time import end_of_day, start_of_day
 from lienthong.register.facts import Delivered, Issued, Paper
-from lienthong.tracker.tables import deliveries, documents, events, mentions, statements
+from lienthong.tracker.ends import replaced_at, taken_back_at
+from lienthong.tracker.tables import deliveries, documents
 
 __all__ = ["delivered_to", "issued_by"]
 
@@ -56,8 +57,8 @@ def _addressed_to(agency: str) -> ColumnElement[bool]:
 def _delivered(connection: Connection, which: ColumnElement[bool]) -> Iterator[Delivered]:
     registered = and_(which, documents.c.business_type.in_(_REGISTERED))
     joined = deliveries.join(documents, documents.c.number == deliveries.c.document)
-    taken_back = _times(connection, _taken_back(registered))
-    replaced = _times(connection, _replaced(registered))
+    taken_back = taken_back_at(connection, registered)
+    replaced = replaced_at(connection, registered)
     wanted = select(deliveries, documents).select_from(joined).where(registered)
     for row in connection.execute(wanted):
         key = (row.document, row.recipient)
@@ -95,49 +96,3 @@ def _paper(row: Row[Any]) -> Paper:
         subject=row.subject,
         due_date=row.due_date,
     )
-
-
-def _taken_back(which: ColumnElement[bool]) -> Select[Any]:
-    """When the first event left a delivery taken back."""
-    said = and_(
-        events.c.document == deliveries.c.document,
-        events.c.route == deliveries.c.route,
-        events.c.recipient == deliveries.c.recipient,
-        events.c.stage == Stage.TAKEN_BACK.value,
-    )
-    joined = (
-        deliveries.join(documents, documents.c.number == deliveries.c.document)
-        .join(events, said)
-        .join(statements, and_(statements.c.lane == events.c.lane, statements.c.position == events.c.position))
-    )
-    return (
-        select(deliveries.c.document, deliveries.c.recipient, func.min(statements.c.judged_at))
-        .select_from(joined)
-        .where(which, deliveries.c.stage == Stage.TAKEN_BACK.value)
-        .group_by(deliveries.c.document, deliveries.c.recipient)
-    )
-
-
-def _replaced(which: ColumnElement[bool]) -> Select[Any]:
-    """When a document of the same sender replaced it, for all, for this recipient or for the inbox it is behind."""
-    newer = documents.alias("newer")
-    says = and_(
-        mentions.c.named == documents.c.id,
-        mentions.c.relation == "replaces",
-        or_(mentions.c.agency == "", mentions.c.agency.in_([deliveries.c.recipient, deliveries.c.route])),
-    )
-    joined = (
-        deliveries.join(documents, documents.c.number == deliveries.c.document)
-        .join(mentions, says)
-        .join(newer, and_(newer.c.number == mentions.c.document, newer.c.sender == documents.c.sender))
-    )
-    return (
-        select(deliveries.c.document, deliveries.c.recipient, func.min(newer.c.accepted_at))
-        .select_from(joined)
-        .where(which)
-        .group_by(deliveries.c.document, deliveries.c.recipient)
-    )
-
-
-def _times(connection: Connection, query: Select[Any]) -> dict[tuple[int, str], int]:
-    return {(document, recipient): at for document, recipient, at in connection.execute(query)}

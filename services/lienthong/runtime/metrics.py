@@ -7,8 +7,9 @@ from typing import Self
 from prometheus_client import CollectorRegistry, Counter, Gauge, Info
 
 from lienthong import __version__
+from lienthong.runtime.context import Health
 
-__all__ = ["LATENCY_BUCKETS_SECONDS", "KafkaMetrics", "register_build"]
+__all__ = ["LATENCY_BUCKETS_SECONDS", "KafkaMetrics", "register_build", "register_health"]
 
 LATENCY_BUCKETS_SECONDS = (
     0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600, 86_400,
@@ -55,4 +56,11 @@ def register_build(registry: CollectorRegistry) -> None:
     """Say which version runs."""
     Info("lienthong_build", "Version of the running program", registry=registry).info(
         {"version": __version__, "python": platform.python_version()}
+    )
+
+
+def register_health(registry: CollectorRegistry, health: Health) -> None:
+    """Say what `/ready` says, for those that can only read metrics."""
+    Gauge("lienthong_waiting_parts", "Parts that are not ready", registry=registry).set_function(
+        lambda: len(health.not_ready())
     )

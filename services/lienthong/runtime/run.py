@@ -12,7 +12,7 @@ from lienthong.kernel.errors import UnavailableError
 from lienthong.runtime.collector import calm_collector
 from lienthong.runtime.context import Context
 from lienthong.runtime.http import serve_probes
-from lienthong.runtime.metrics import KafkaMetrics, register_build
+from lienthong.runtime.metrics import KafkaMetrics, register_build, register_health
 from lienthong.runtime.session import wait_or_stop
 
 __all__ = ["Service", "run_services"]
@@ -41,6 +41,7 @@ async def run_services(
         loop.add_signal_handler(number, stopping.set)
     kafka = KafkaMetrics.register(context.registry)
     register_build(context.registry)
+    register_health(context.registry, context.health)
     for name in services:
         context.health.waiting(name, "starting")
     settings = context.settings

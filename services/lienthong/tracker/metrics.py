@@ -34,6 +34,12 @@ class TrackerMetrics:
             ["agency"],
             registry=registry,
         )
+        self._express = Gauge(
+            "lienthong_tracker_express_unacknowledged_seconds",
+            "Age of the oldest of them that is express",
+            ["agency"],
+            registry=registry,
+        )
         self._flags = Gauge(
             "lienthong_tracker_flags", "What was said of documents and was impossible", ["flag"], registry=registry
         )
@@ -55,10 +61,13 @@ class TrackerMetrics:
             for value, count in found.tallies.get(name, {}).items():
                 gauge.labels(value).set(count)
         self._unread.set(sum(found.tallies.get("unread", {}).values()))
-        for agency, (since, count) in found.oldest_unacknowledged.items():
+        for agency, (since, count) in found.waiting.oldest.items():
             self._waiting.labels(agency).set(count)
             self._oldest.labels(agency).set(max(0, now - since) / 1000)
-        for agency in self._agencies - found.oldest_unacknowledged.keys():
+            express = found.waiting.express.get(agency, now)
+            self._express.labels(agency).set(max(0, now - express) / 1000)
+        for agency in self._agencies - found.waiting.oldest.keys():
             self._waiting.labels(agency).set(0)
             self._oldest.labels(agency).set(0)
-        self._agencies |= found.oldest_unacknowledged.keys()
+            self._express.labels(agency).set(0)
+        self._agencies |= found.waiting.oldest.keys()

@@ -22,6 +22,7 @@ __all__ = [
     "incoming",
     "outgoing",
     "overview",
+    "rejection_counts",
     "rejections",
     "replaced",
     "state_of",
@@ -196,6 +197,14 @@ def rejections(connection: Connection, since: int = 0, agency: str | None = None
         query = query.where(rejected.c.agency == agency)
     newest = query.order_by(rejected.c.judged_at.desc(), rejected.c.lane, rejected.c.position.desc())
     return list(connection.execute(newest.limit(limit)))
+
+
+def rejection_counts(connection: Connection, agency: str | None = None) -> dict[str, int]:
+    """Rejected entries by reason; of all agencies from counts that are kept."""
+    if agency is None:
+        return {reason: count for reason, count in overview(connection).rejected.items() if count}
+    query = select(rejected.c.reason, func.count()).where(rejected.c.agency == agency).group_by(rejected.c.reason)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(rejected.c.reason))}
 
 
 def beginning_with(connection: Connection, beginning: bytes) -> list[bytes]:

@@ -14,6 +14,7 @@ from lienthong.runtime.ledger_follower import LedgerFollower, Taken
 from lienthong.runtime.metrics import KafkaMetrics
 from lienthong.runtime.session import keep_running, lane_count
 from lienthong.tracker.database import Database
+from lienthong.tracker.lateness_watch import LatenessWatch
 from lienthong.tracker.lease import Lease
 from lienthong.tracker.measures import measure
 from lienthong.tracker.metrics import TrackerMetrics
@@ -46,7 +47,8 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
             async with context.connect(context.settings.kafka(), "lt-tracker") as bus:
                 lanes = [lane for some in context.lane_groups(await lane_count(bus)).values() for lane in some]
                 metrics = TrackerMetrics(context.registry)
-                part = _Part(bus, lanes, database, thread, context, kafka, metrics)
+                watch = LatenessWatch(context)
+                part = _Part(bus, lanes, database, thread, context, kafka, metrics, watch)
                 await keep_running(part, context, kafka, stopping)
     finally:
         database.close()
@@ -66,6 +68,7 @@ class _Part:
         context: Context,
         kafka: KafkaMetrics,
         metrics: TrackerMetrics,
+        watch: LatenessWatch,
     ) -> None:
         self._bus = bus
         self._lanes = lanes
@@ -75,6 +78,7 @@ class _Part:
         self._context = context
         self._kafka = kafka
         self._metrics = metrics
+        self._watch = watch
         self._measured_at = 0.0
 
     async def _in_thread(self, action: Callable[[], _Result]) -> _Result:
@@ -86,14 +90,19 @@ class _Part:
         try:
             await self._in_thread(lease.take)
             await self._in_thread(lambda: check(self._database) if self._database.is_postgresql else self._migrate())
-            await self._follow(stopping)
+            watching = asyncio.create_task(self._watch.run())
+            try:
+                await self._follow(stopping, watching)
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
         finally:
             await self._in_thread(lease.give_back)
 
     def _migrate(self) -> None:
         migrate(self._database)
 
-    async def _follow(self, stopping: asyncio.Event) -> None:
+    async def _follow(self, stopping: asyncio.Event, watching: asyncio.Task[None]) -> None:
         stored = await self._in_thread(self._store.positions)
         follower = LedgerFollower(
             self._bus,
@@ -121,6 +130,8 @@ class _Part:
                 for lane, lag in follower.lag().items():
                     self._kafka.lag.labels("tracker", lane).set(lag)
                 await self._measure()
+                if watching.done():
+                    watching.result()
 
     async def _keep(self, before: Mapping[Partition, int], after: Mapping[Partition, int], taken: list[Taken]) -> None:
         steps = {one.number: Step(before[one], position) for one, position in after.items() if position != before[one]}

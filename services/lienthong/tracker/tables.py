@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["TABLES", "deliveries", "document_number", "documents", "events", "mentions", "metadata",
+__all__ = ["LANES", "TABLES", "deliveries", "document_number", "documents", "events", "mentions", "metadata",
            "place_of", "positions", "rejected", "statements", "tallies", "unread"]  # fmt: skip
 
-_LANES = 4_096
+LANES = 4_096
 """More than a backbone has lanes."""
 
 metadata = MetaData()
@@ -42,12 +42,12 @@ _text: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
 
 def document_number(lane: int, position: int) -> int:
     """Number of the document whose entry stands at a ledger position; it grows along a lane."""
-    return position * _LANES + lane
+    return position * LANES + lane
 
 
 def place_of(number: int) -> tuple[int, int]:
     """Lane and ledger position of a document's number."""
-    return number % _LANES, number // _LANES
+    return number % LANES, number // LANES
 
 
 def _count(name: str) -> Column[int]:

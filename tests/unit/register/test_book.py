@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from lienthong.kernel.deadlines import Due, Rule
 from lienthong.kernel.lifecycle import Stage
+from lienthong.kernel.vietnam_time import day_stated
 from lienthong.register.book import Totals
-from lienthong.register.facts import Delivered, day_stated
+from lienthong.register.facts import Delivered
 from unit.kernel.world import quick
 from unit.register.register_world import HOUR, at, book, delivered, handled, issued, paper
 

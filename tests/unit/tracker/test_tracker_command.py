@@ -67,6 +67,7 @@ def test_metrics_show_what_the_database_holds() -> None:
     metrics = TrackerMetrics(registry)
     metrics.show(measure(database), NOW + 31 * SECOND)
     assert 'lienthong_tracker_oldest_unacknowledged_seconds{agency="H26"} 30.0' in generate_latest(registry).decode()
+    assert 'lienthong_tracker_express_unacknowledged_seconds{agency="H26"} 0.0' in generate_latest(registry).decode()
     more = Script()
     more.items = script.items[:]
     more.says("H26", "G22", "01", sent)
@@ -87,3 +88,24 @@ def test_metrics_show_what_the_database_holds() -> None:
     ):
         assert line in text
     again.close()
+
+
+def test_express_documents_that_wait_are_told_apart() -> None:
+    """By their lane, whatever waits beside them for longer."""
+    database = Database("sqlite://")
+    migrate(database)
+    ordinary, express = Script(lane=1), Script(lane=0)
+    ordinary.document("G22", "H26", "H29")
+    for _ in range(3):
+        sent = express.document("G22", "H26")
+        express.says("H26", "G22", "01", sent)
+    express.document("G22", "H26")
+    store_all(database, ordinary, express)
+    registry = CollectorRegistry()
+    TrackerMetrics(registry).show(measure(database), NOW + 31 * SECOND)
+    shown = {
+        one: registry.get_sample_value("lienthong_tracker_express_unacknowledged_seconds", {"agency": one})
+        for one in ("H26", "H29")
+    }
+    assert {"H26": 24.0, "H29": 0.0} == shown
+    database.close()
