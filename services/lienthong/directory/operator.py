@@ -7,7 +7,7 @@ from typing import Self
 
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.provisioning import provision, usual_copies
-from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
+from lienthong.directory.records import agencies_of, key_of, retired, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import AgencyCode
 from lienthong.kernel.bus import Bus, Connect, KafkaSettings, Row
 from lienthong.kernel.clock import Clock, now_ms
@@ -111,6 +111,16 @@ class Operator:
         copies = replication or await self._copies()
         await provision(self._bus, lanes=lanes or 2, replication=copies, connected=dict.fromkeys(connected))
         await self._record(changed)
+        return changed
+
+    async def retire(self, code: AgencyCode, successors: Sequence[AgencyCode]) -> Agency:
+        """End an agency now: what is addressed to it goes to the first of its successors from now on.
+
+        Raises:
+            ValueError: it is not in the directory or has ended before, or a successor is not in the directory.
+        """
+        changed = retired(self.directory, code, successors, self._clock())
+        await self._record([changed])
         return changed
 
     async def add_key(

@@ -14,7 +14,7 @@ from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import Kind, Statement, check_statement, encode_statement, make_statement
 from lienthong.kernel.trust import OPERATOR
 
-__all__ = ["agencies_of", "key_of", "revoked", "sign_lift", "sign_records"]
+__all__ = ["agencies_of", "key_of", "retired", "revoked", "sign_lift", "sign_records"]
 
 _DIRECTORY_THREAD = bytes(16)
 
@@ -48,6 +48,23 @@ def agencies_of(listed: Iterable[ListedAgency], directory: Directory, now: int) 
         if new != old:
             changed.append(new._replace(version=old.version + 1))
     return changed
+
+
+def retired(directory: Directory, code: str, successors: Sequence[str], now: int) -> Agency:
+    """The next version of an agency that ends now, as after a merger.
+
+    Raises:
+        ValueError: it is not in the directory or has ended before, or a successor is none or not in the directory.
+    """
+    agency = directory.agency(code)
+    if agency is None:
+        raise ValueError(f"agency {code} is not in the directory")
+    if agency.valid_until is not None:
+        raise ValueError(f"agency {code} has ended before")
+    for one in successors:
+        if one == code or directory.agency(one) is None:
+            raise ValueError(f"{one} cannot succeed {code}: it is the same agency, or not in the directory")
+    return agency._replace(version=agency.version + 1, valid_until=now, successors=list(successors))
 
 
 def key_of(agency: str, public_key: bytes, purpose: str, now: int, valid_until: int | None = None) -> Key:
