@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-
 STORY = {
     "late": ["01/CĐ-BTC H24"],
     "refused": ["01/CĐ-BTC H17"],

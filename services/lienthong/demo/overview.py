@@ -12,20 +12,17 @@ from lienthong.kernel.bus import Bus
 from lienthong.kernel.clock import now_ms
 from lienthong.kernel.deadline_rules import DeadlineRules
 from lienthong.kernel.deadlines import DeadlineJudge, DeliveryFacts, Due, Verdict, worst
-from lienthong.kernel.errors import UnavailableError
-from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.kernel.vietnam_time import local
 from lienthong.kernel.working_days import WorkingCalendar
 from lienthong.runtime.settings import Settings
 from lienthong.tracker import queries
+from lienthong.tracker.caught_up import caught_up
 from lienthong.tracker.database import Database
 
 __all__ = ["Line", "Overview", "differences_of", "look"]
 
 _LATER_MS = timedelta(hours=1) // timedelta(milliseconds=1)
 """The story is judged an hour ahead, when the half hour is over that an express document is given: nobody waits."""
-_PATIENCE_SECONDS = 30.0
-_LOOK_SECONDS = 0.05
 
 
 class Line(NamedTuple):
@@ -118,29 +115,11 @@ async def look(told: Sequence[Told], settings: Settings, bus: Bus) -> Overview:
     """
     database = Database.of(settings)
     try:
-        await _caught_up(database, bus)
+        await caught_up(database, bus)
         as_of = now_ms() + _LATER_MS
         return await asyncio.to_thread(_read, told, database, as_of)
     finally:
         database.close()
-
-
-async def _caught_up(database: Database, bus: Bus) -> None:
-    async with bus.reader() as reader:
-        partitions = [Partition(LEDGER, lane) for lane in range(await bus.lanes(LEDGER))]
-        ends = {one.number: end for one, end in (await reader.ends(partitions)).items()}
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while True:
-                with database.reading() as connection:
-                    read = queries.overview(connection).positions
-                if all(read.get(lane, 0) >= end for lane, end in ends.items()):
-                    return
-                await asyncio.sleep(_LOOK_SECONDS)
-    except TimeoutError as error:
-        raise UnavailableError(
-            f"the tracker has not read the ledger to its end within {_PATIENCE_SECONDS:.0f} s"
-        ) from error
 
 
 def _read(told: Sequence[Told], database: Database, as_of: int) -> Overview:

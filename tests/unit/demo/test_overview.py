@@ -1,5 +1,7 @@
 """What the tracker has of the story, held against what was done."""
 
+from typing import Any
+
 import pytest
 
 from lienthong.demo.overview import Line, differences_of
@@ -46,7 +48,7 @@ def test_what_was_done_differs_in_nothing(episode: Episode) -> None:
         ("H13", {"recipient": "H99"}, "01/CĐ-BTC at H13: the tracker does not know it"),
     ],
 )
-def test_every_difference_is_told(code: str, changed: dict[str, object], said: str) -> None:
+def test_every_difference_is_told(code: str, changed: dict[str, Any], said: str) -> None:
     """A wrong state, a wrong inbox, lateness that is not or is missing, and a delivery too many or too few."""
     lines = right()
     lines[code] = lines[code]._replace(**changed)

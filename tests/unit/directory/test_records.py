@@ -3,7 +3,7 @@
 import pytest
 
 from lienthong.directory.listing import ListedAgency
-from lienthong.directory.records import agencies_of, key_of, revoked, sign_lift, sign_records
+from lienthong.directory.records import agencies_of, key_of, retired, revoked, sign_lift, sign_records
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.directory import Agency, Directory, Key, Lift
 from lienthong.kernel.envelope import decode_envelope
@@ -51,6 +51,38 @@ def test_only_what_changed_gets_a_new_version() -> None:
     directory = directory_of(old)
     assert [] == agencies(listed("H37"), at=LATER, directory=directory)
     assert [old._replace(version=2, name="Tỉnh")] == agencies(listed("H37", "Tỉnh"), at=LATER, directory=directory)
+
+
+def test_an_agency_ends_and_its_successor_receives_from_then_on() -> None:
+    """It stays in the directory with its old moments, and nothing is judged anew."""
+    old, successor = agencies(listed("H39"), listed("H53"))
+    ended = retired(directory_of(old, successor), "H39", ["H53"], LATER)
+    assert old._replace(version=2, valid_until=LATER, successors=["H53"]) == ended
+    directory = directory_of(successor, ended)
+    assert ["H39", "H53"] == [directory.route("H39", at, LATER) for at in (LATER - 1, LATER)]
+
+
+@pytest.mark.parametrize(
+    ("code", "successors", "why"),
+    [
+        ("H99", ["H53"], "H99 is not in the directory"),
+        ("H39", ["H98"], "H98 cannot succeed H39"),
+        ("H53", ["H53"], "H53 cannot succeed H53"),
+    ],
+)
+def test_who_cannot_end_or_succeed(code: str, successors: list[str], why: str) -> None:
+    """Somebody who is not there, and the agency itself."""
+    directory = directory_of(*agencies(listed("H39"), listed("H53")))
+    with pytest.raises(ValueError, match=why):
+        retired(directory, code, successors, LATER)
+
+
+def test_an_agency_ends_once() -> None:
+    """A second end would change what was judged meanwhile."""
+    old, successor = agencies(listed("H39"), listed("H53"))
+    ended = retired(directory_of(old, successor), "H39", ["H53"], LATER)
+    with pytest.raises(ValueError, match="has ended before"):
+        retired(directory_of(successor, ended), "H39", ["H53"], LATER + 1)
 
 
 def test_an_agency_is_connected_later_and_stays_connected() -> None:
