@@ -34,7 +34,7 @@ def demo(
         str, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Use this Kafka; it must hold no backbone yet.")
     ] = "",
 ) -> None:
-    """Start Kafka and the services, let agencies exchange signed documents, and audit what happened."""
+    """Start Kafka and the services, let agencies exchange signed documents, tell a story, and audit it all."""
     with told():
         calm_collector()
         played = _play_on_screen(Stage(documents, agencies, keep, bootstrap, has_tracker()))

@@ -107,7 +107,7 @@ class Overview(NamedTuple):
         }
 
 
-async def look(told: Sequence[Told], settings: Settings, bus: Bus) -> Overview:
+async def look(told: Sequence[Told], settings: Settings, bus: Bus, *, timeout_seconds: float) -> Overview:
     """Wait until the tracker has read the ledger to its present end, and read the story out of its database.
 
     Raises:
@@ -115,7 +115,7 @@ async def look(told: Sequence[Told], settings: Settings, bus: Bus) -> Overview:
     """
     database = Database.of(settings)
     try:
-        await caught_up(database, bus)
+        await caught_up(database, bus, timeout_seconds=timeout_seconds)
         as_of = now_ms() + _LATER_MS
         return await asyncio.to_thread(_read, told, database, as_of)
     finally:

@@ -32,6 +32,8 @@ LANES = 2
 _ORIGIN = "demo.lienthong"
 _ALL_EXAMPLES = 12
 """Connected agencies of the example list, among them all that the story needs."""
+_TRACKED_A_SECOND = 500
+"""Documents that the tracker takes at the least; usually it has read them all by the end of the exchange."""
 _WARM_UP = 5
 """Documents of each agency before those that are counted: a Kafka that has just started is slow."""
 
@@ -146,7 +148,7 @@ async def play(stage: Stage, say: Callable[[str], None], report: Callable[[Resul
             if stage.tracked:
                 from lienthong.demo.overview import look
 
-                overview = await look(told, settings, bus)
+                overview = await look(told, settings, bus, timeout_seconds=30 + stage.documents / _TRACKED_A_SECOND)
             say("the auditor verifies every entry from the topics alone")
             audit = await verify(BusSource(bus), trust)
         return Played(result, audit, home, bootstrap, overview)
