@@ -10,17 +10,21 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from bench.crew import Gate, Outcome, Role, run_crew
-from bench.figures import percentile
+from bench.figures import percentile, ratios
 from bench.idle import AGENCIES
 from bench.national import LARGEST_BYTES, Planned, pattern
 from bench.rig import Rig
 from bench.timed import due_of, schedule, timed_subject
 from bench.workload import Bench
 from lienthong.client import Client, Delivery, Document, File, Status, connect
+from lienthong.kernel.bus import Bus
 from lienthong.kernel.errors import UnavailableError
 from lienthong.runtime.settings import Settings
+from lienthong.tracker.caught_up import caught_up
+from lienthong.tracker.database import Database
 
 __all__ = ["national"]
 
@@ -109,10 +113,10 @@ def _expected(planned: Iterable[Planned]) -> Counter[str]:
 
 async def _play(
     gate: Gate, settings: Settings, mine: Sequence[str], agencies: Sequence[str], count: int, mark: str,
-    rate: float, patience: float,
+    rate: float, patience: float, seed: str,
 ) -> None:  # fmt: skip
     """A role: some of the agencies; with a rate of 0 everything is handed over as fast as it goes."""
-    planned = list(pattern(count, agencies, mark))
+    planned = list(pattern(count, agencies, seed))
     expected = _expected(planned)
     blob = os.urandom(LARGEST_BYTES)
     played: dict[str, _Agency] = {}
@@ -164,48 +168,89 @@ async def _send(
                 tasks.create_task(played[planned[number].sender].send(planned[number], mark, due, patience))
 
 
-async def _round(rig: Rig, mark: str, count: int, rate: float, timeout_seconds: float) -> Outcome:
+async def _round(rig: Rig, mark: str, count: int, rate: float, timeout_seconds: float, seed: str = "") -> Outcome:
+    """A mark tells the documents of rounds apart; those with one seed have the same plan."""
     agencies = rig.agencies
     patience = timeout_seconds * 0.8
     names = [f"agencies {number}" for number in range(1, _PROCESSES + 1)]
     roles = [
-        Role(name, _play, (rig.settings, agencies[number::_PROCESSES], agencies, count, mark, rate, patience))
+        Role(
+            name,
+            _play,
+            (rig.settings, agencies[number::_PROCESSES], agencies, count, mark, rate, patience, seed or mark),
+        )
         for number, name in enumerate(names)
     ]
     return await run_crew(roles, counting=names, timeout_seconds=timeout_seconds, watch=rig.watch)
 
 
 async def national(bench: Bench, agencies: int = AGENCIES) -> None:
-    """The pattern as fast as it goes, for rates, and on a schedule of a tenth of that, for latencies."""
+    """The pattern as fast as it goes, with the tracker and without, and on a schedule of a tenth of that rate."""
     rig, sizes, measured = bench.rig, bench.sizes, bench.measured
     await rig.grow(agencies)
-    count, mark = sizes.national_documents, "w2"
     if sizes.national_warm_up:
         bench.say(f"W2: {sizes.national_warm_up} documents of {agencies} agencies, to warm up")
         await _round(rig, "w2-warm-up", sizes.national_warm_up, 0, sizes.part_seconds)
-    planned = list(pattern(count, rig.agencies, mark))
-    deliveries = sum(len(one.recipients) for one in planned)
-    bench.say(f"W2: {count} documents of {agencies} agencies, {deliveries} deliveries, as fast as they go")
-    disk = rig.disk_bytes()
-    outcome = await _round(rig, mark, count, 0, sizes.part_seconds)
-    disk = rig.disk_bytes() - disk
-    seconds = max(report["seconds"] for report in outcome.reports.values())
-    lost = sum(report["lost"] for report in outcome.reports.values())
-    megabytes = sum(one.size * len(one.recipients) for one in planned) / 1e6
-    measured.add("w2", "W2 national pattern", "documents/s", count / seconds)
-    measured.add("w2_deliveries", "W2 deliveries", "deliveries/s", deliveries / seconds)
-    measured.add("w2_bytes", "W2 files delivered", "MB/s", megabytes / seconds)
-    measured.add("w2_fan_out", "W2 deliveries of a document", "×", deliveries / count)
-    measured.add("w2_size", "W2 mean size of a file", "bytes", sum(one.size for one in planned) / count)
-    measured.add("w2_disk", "W2 disk for a document, one copy", "bytes", disk / count)
-    # A broker that has just started uses several times as much: nothing is to be computed from that.
-    measured.add_cpu("W2" if sizes.national_warm_up else "W2 on a cold broker", outcome.cpu, count)
+    lost = 0.0
+    for number in range(sizes.national_rounds):
+        # Turn and turn about, for a ledger that grows and a broker that warms up.
+        for tracked in (False, True) if number % 2 == 0 else (True, False):
+            lost += await _as_fast_as_it_goes(bench, f"w2-{number}", tracked=tracked)
+    for quotient in ratios(measured.values("w2_tracked"), measured.values("w2")):
+        measured.add("w2_tracker", "W2 with tracker ÷ without", "×", quotient)
 
     if sizes.national_seconds:
-        lost += await _on_schedule(bench, _SHARE_OF_RATE * count / seconds)
+        lost += await _on_schedule(bench, _SHARE_OF_RATE * median(measured.values("w2")))
     measured.add("w2_lost", "W2 deliveries lost", "deliveries", lost)
     if lost:
         raise UnavailableError(f"{lost:.0f} deliveries of the national pattern did not come")
+
+
+async def _as_fast_as_it_goes(bench: Bench, seed: str, *, tracked: bool) -> float:
+    """A round; how many deliveries were lost. Both rounds of a seed have the same plan, and other subjects."""
+    rig, measured, count = bench.rig, bench.measured, bench.sizes.national_documents
+    planned = list(pattern(count, rig.agencies, seed))
+    deliveries = sum(len(one.recipients) for one in planned)
+    how = "with the tracker" if tracked else "as fast as they go"
+    bench.say(f"W2: {count} documents of {len(rig.agencies)} agencies, {deliveries} deliveries, {how}")
+    if tracked:
+        await rig.start("tracker")
+        # What it has missed is not this round's.
+        await _tracker_caught_up(bench)
+    disk = rig.disk_bytes()
+    try:
+        outcome = await _round(rig, f"{seed}{'-tracked' if tracked else ''}", count, 0, bench.sizes.part_seconds, seed)
+        if tracked:
+            await _tracker_caught_up(bench)
+    finally:
+        if tracked:
+            await rig.stop("tracker")
+    disk = rig.disk_bytes() - disk
+    seconds = max(report["seconds"] for report in outcome.reports.values())
+    lost = sum(report["lost"] for report in outcome.reports.values())
+    if tracked:
+        measured.add("w2_tracked", "W2 with the tracker", "documents/s", count / seconds)
+    else:
+        megabytes = sum(one.size * len(one.recipients) for one in planned) / 1e6
+        measured.add("w2", "W2 national pattern", "documents/s", count / seconds)
+        measured.add("w2_deliveries", "W2 deliveries", "deliveries/s", deliveries / seconds)
+        measured.add("w2_bytes", "W2 files delivered", "MB/s", megabytes / seconds)
+        measured.add("w2_fan_out", "W2 deliveries of a document", "×", deliveries / count)
+        measured.add("w2_size", "W2 mean size of a file", "bytes", sum(one.size for one in planned) / count)
+        measured.add("w2_disk", "W2 disk for a document, one copy", "bytes", disk / count)
+    # A broker that has just started uses several times as much: nothing is to be computed from that.
+    name = "W2" if bench.sizes.national_warm_up else "W2 on a cold broker"
+    measured.add_cpu(f"{name}, with the tracker" if tracked else name, outcome.cpu, count)
+    return lost
+
+
+async def _tracker_caught_up(bench: Bench) -> None:
+    database = Database.of(bench.rig.settings)
+    try:
+        async with Bus.connect(bench.rig.settings.kafka(), "bench") as bus:
+            await caught_up(database, bus, timeout_seconds=bench.sizes.part_seconds)
+    finally:
+        database.close()
 
 
 async def _on_schedule(bench: Bench, rate: float) -> float:

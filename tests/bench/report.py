@@ -48,7 +48,8 @@ METHOD = (
     " two to six for most others, 38 to 60 for one of forty, all for three of a thousand; sizes log-normal around"
     " 12 KB, cut at 1 and 100 KiB; every delivery is acknowledged with 01, 03, 05 and 06. Rates are of documents"
     " handed over as fast as they go, until every sender holds every 06; latencies, from when a document was due until"
-    " its recipient has it, are of a schedule at a tenth of that rate.",
+    " its recipient has it, are of a schedule at a tenth of that rate. Rounds with the tracker, on SQLite, alternate"
+    " with rounds without it; both of a pair have the same plan, and the tracker has caught up before one begins.",
     "W3: one process seals and appends for all senders, one reads and verifies all inboxes, with kernel and bus but"
     " without stores and acknowledgements, in the same way for every number of agencies; documents/s until all have"
     " been verified. The agencies are added to one running backbone, step by step.",

@@ -34,7 +34,8 @@ class Sizes:
         fleet_warm_ups: rounds that do not count, for each number of agencies (W3).
         fleet_rounds: rounds that count, for each number of agencies (W3).
         national_warm_up: documents of the national pattern (W2) for a broker that has just started.
-        national_documents: documents of the pattern, once as fast as they go.
+        national_documents: documents of the pattern, as fast as they go.
+        national_rounds: rounds of them without the tracker, and as many with it.
         national_seconds: how long they are handed over on a schedule (W2); 0: not at all.
         idle_seconds: how long nothing is sent.
         spread_documents: documents in the queue of one and of two processes of each service.
@@ -70,6 +71,7 @@ class Sizes:
     fleet_rounds: int
     national_warm_up: int
     national_documents: int
+    national_rounds: int
     national_seconds: float
     idle_seconds: float
     spread_documents: int
@@ -118,6 +120,7 @@ FULL = Sizes(
     fleet_rounds=3,
     national_warm_up=1_000,
     national_documents=3_000,
+    national_rounds=3,
     national_seconds=30.0,
     idle_seconds=20.0,
     spread_documents=60_000,
@@ -155,6 +158,7 @@ QUICK = Sizes(
     fleet_rounds=1,
     national_warm_up=0,
     national_documents=200,
+    national_rounds=1,
     national_seconds=0.0,
     idle_seconds=5.0,
     spread_documents=0,

@@ -35,6 +35,7 @@ TARGETS = (
     Target("W1 full round trip", "w1", 10_000, 20_000, unit="documents/s"),
     Target("W8 round trip p99 at 10 % of W1", "w8_10_p99", 60, 30, at_most=True, unit="ms"),
     Target("W4 express p99, queued ÷ not", "w4_busy", 2, 1.2, at_most=True),
+    Target("W2 with tracker ÷ without", "w2_tracker", 0.9, 1.0),
     Target("W3 rate with 100 ÷ with 10 agencies", "w3_100_by_10", 0.9, 1.0),
     Target("W3 rate with 1,000 ÷ with 10 agencies", "w3_1000_by_10", 0.6, 0.8),
     Target("W5 audit, per core", "w5_core", 30_000, 60_000, unit="entries/s"),

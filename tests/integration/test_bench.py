@@ -30,6 +30,7 @@ TINY = replace(
     fleets=(3, 5),
     fleet_documents=300,
     national_documents=30,
+    national_rounds=2,
     idle_seconds=0.5,
     spread_documents=500,
     spread_rounds=1,
@@ -72,6 +73,11 @@ async def test_the_workloads_measure_what_the_report_tells() -> None:
         "bare", "large", "w5_core", "w4_busy", "w4_quiet", "w2", "w3_3", "w3_5_by_3", "idle", "w6_dispatch",
     } <= found.figures.keys()  # fmt: skip
     assert [0.0] == found.values("w2_lost")
+    both = zip(found.values("w2_tracked"), found.values("w2"), strict=True)
+    assert [one / other for one, other in both] == found.values("w2_tracker")
+    assert TINY.national_rounds == len(found.values("w2_tracker"))
+    assert "tracker" in found.cpu["W2 on a cold broker, with the tracker"]
+    assert "tracker" not in found.cpu["W2 on a cold broker"]
     assert [TINY.restart_entries] == found.values("w6_entries")
     assert "w6" not in found.figures, "a small ledger says nothing about the target"
     assert costs_of(found) is None, "nothing is sized without W1"

@@ -1,8 +1,10 @@
-"""The life of a document on a real Kafka: what sender and recipient know of it after every turn it may take."""
+"""The life of a document on a real Kafka: what sender, recipient and tracker know of it after each turn."""
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from lienthong.client import (
     File,
     Flag,
     History,
+    Life,
     Priority,
     Replacement,
     Request,
@@ -24,21 +27,38 @@ from lienthong.client import (
 )
 from lienthong.kernel.bus import Row
 from lienthong.kernel.clock import now_ms
+from lienthong.kernel.deadline_rules import DeadlineRules, DueDate
+from lienthong.kernel.deadlines import DeadlineJudge, Due, Rule
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.lanes import lane_of
+from lienthong.kernel.lifecycle import Answer
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import Kind, encode_statement, make_statement
 from lienthong.kernel.topics import LEDGER, Partition, outbox
+from lienthong.kernel.vietnam_time import day_of, end_of_day
+from lienthong.register.reading import delivered_to
+from lienthong.runtime.vietnam_calendar import CalendarRules, vietnam_calendar
+from lienthong.tracker import queries
+from lienthong.tracker.caught_up import caught_up
+from lienthong.tracker.database import Database
+from lienthong.tracker.digest import digest
+from lienthong.tracker.rebuild import fill
 
 SENDER, RECIPIENT, OTHER = "G22", "H37", "H26"
 
 
-class Pair:
-    """A sender and a recipient, connected."""
+ATTEMPTS = 5
 
-    def __init__(self, sender: Client, recipient: Client) -> None:
+
+class Pair:
+    """A sender and a recipient, connected, and the database of the tracker that runs beside."""
+
+    def __init__(self, sender: Client, recipient: Client, tracked: Database) -> None:
         self.sender = sender
         self.recipient = recipient
+        self.tracked = tracked
+        self.documents: list[bytes] = []
+        """What was sent, apart from what speaks of it."""
         self._deliveries = recipient.receive()
 
     async def next(self) -> Delivery:
@@ -53,7 +73,49 @@ class Pair:
         )
         identity = await self.sender.send(document, File("noi-dung.txt", b"ban dau"))
         await self.sender.wait(identity, State.ACCEPTED)
+        self.documents.append(identity)
         return identity
+
+    def lives(self, identity: bytes) -> dict[str, Life]:
+        """What became of a document at each of its recipients, as the tracker has it."""
+        with self.tracked.reading() as connection:
+            return {
+                row.recipient: Life(
+                    Stage(row.stage), Request(row.request), row.replaced, Answer(row.answer), bytes(row.update_id)
+                )
+                for row in queries.state_of(connection, identity)
+            }
+
+    def told(self, identity: bytes) -> list[tuple[str, str, str, str, int, int]]:
+        """Who said what of a document, why, whether it was possible, and its place, as the tracker has it."""
+        with self.tracked.reading() as connection:
+            return [
+                (one.sender, one.event, one.reason, one.flag, one.lane, one.position)
+                for one in queries.history(connection, identity)
+            ]
+
+    async def tracker_agrees(self) -> None:
+        """Wait until the tracker knows of every document here the same as its sender."""
+        for identity in self.documents:
+            try:
+                async with asyncio.timeout(30):
+                    while not await self._agrees(identity):
+                        await asyncio.sleep(0.05)
+            except TimeoutError:
+                history = await self.sender.history(identity)
+                pytest.fail(f"sender: {history}; tracker: {self.lives(identity)}, {self.told(identity)}")
+
+    async def _agrees(self, identity: bytes) -> bool:
+        history = await self.sender.history(identity)
+        if history is None or any(one.position is None and not one.rejected for one in history.sayings):
+            return False
+        # What has a thread of its own stands beside the events of this one: the state says that it was replaced.
+        said = [
+            (one.agency, one.event.value, one.reason, next(iter(one.flags.values()), ""), one.lane, one.position)
+            for one in history.sayings
+            if one.event is not Event.REPLACE
+        ]
+        return self.lives(identity) == history.lives and self.told(identity) == said
 
     async def until(self, identity: bytes, holds: Callable[[History], bool]) -> None:
         """Wait until sender and recipient both know of a document what is asked."""
@@ -71,14 +133,26 @@ class Pair:
             while await self.recipient.history(identity) is None:
                 await asyncio.sleep(0.02)
 
+    async def until_tracked(self, identity: bytes) -> None:
+        """Wait until the tracker has a document."""
+        async with asyncio.timeout(30):
+            while not self.lives(identity):
+                await asyncio.sleep(0.02)
+
     async def stage(self, identity: bytes, stage: Stage, request: Request = Request.NONE) -> None:
-        """Wait until both sides know it at this stage, and nothing else asked than this."""
+        """Wait until both sides and the tracker know it at this stage, and nothing else asked than this."""
 
         def holds(history: History) -> bool:
             life = history.lives[RECIPIENT]
             return (stage, request) == (life.stage, life.request)
 
         await self.until(identity, holds)
+        async with asyncio.timeout(30):
+            while True:
+                life = self.lives(identity).get(RECIPIENT)
+                if life is not None and (stage, request) == (life.stage, life.request):
+                    return
+                await asyncio.sleep(0.02)
 
     async def accepted(self) -> bytes:
         """A document that was sent and accepted."""
@@ -90,14 +164,46 @@ class Pair:
         return identity
 
 
+@pytest.fixture(scope="module")
+async def tracked(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
+    """The database of the tracker that runs with all other services; after the tests a rebuild holds the same."""
+    database = Database.of(backbone.settings)
+    yield database
+    folder = tmp_path_factory.mktemp("rebuilt")
+    for attempt in range(ATTEMPTS):
+        live, anew = await _live_and_rebuilt(backbone, database, folder / f"{attempt}.db")
+        if live[-1] == anew[-1]:  # both have read as far
+            break
+    database.close()
+    assert live == anew
+
+
+async def _live_and_rebuilt(backbone: Backbone, database: Database, path: Path) -> tuple[list[object], list[object]]:
+    """Digests of all tables, the positions last: of a tracker that runs, and of its database built anew."""
+    anew = Database(f"sqlite:///{path}")
+    async with backbone.bus() as bus:
+        await fill(bus, anew, lambda _done, _total: None)
+        await caught_up(database, bus)
+    found = [await asyncio.to_thread(digest, one) for one in (database, anew)]
+    anew.close()
+    return list(found[0].tables), list(found[1].tables)
+
+
 @pytest.fixture
-async def pair(backbone: Backbone) -> AsyncIterator[Pair]:
-    """Sender and recipient; what an earlier test left in the inbox is out of the way."""
+async def pair(backbone: Backbone, tracked: Database) -> AsyncIterator[Pair]:
+    """Sender and recipient; what an earlier test left in the inbox is out of the way.
+
+    After each test the tracker has the states and the sayings that the sender has.
+    """
     async with backbone.client(SENDER) as sender, backbone.client(RECIPIENT) as recipient:
         await recipient.caught_up()
         async for _ in recipient.receive(idle_seconds=0.1):
             pass
-        yield Pair(sender, recipient)
+        connected = Pair(sender, recipient, tracked)
+        yield connected
+        async with backbone.bus() as bus:
+            await caught_up(tracked, bus)
+        await connected.tracker_agrees()
 
 
 def said(history: History | None) -> list[tuple[str, str]]:
@@ -297,6 +403,34 @@ async def test_what_is_impossible_is_refused_here(pair: Pair) -> None:
     assert before == (await pair.sender.summary()).documents
 
 
+async def test_a_deadline_passes_over_a_holiday(pair: Pair) -> None:
+    """From the tracker's rows: what is due after days off, on the day before it is late and on the one after."""
+    identity = await pair.sent(due_date=day_of(now_ms()) + timedelta(days=2))
+    await pair.next()
+    await pair.until_tracked(identity)
+    with pair.tracked.reading() as connection:
+        today = day_of(queries.state_of(connection, identity)[0].accepted_at)
+        (row,) = [one for one in delivered_to(connection, RECIPIENT, today.year) if one.paper.id == identity]
+    # Today is worked; the three days after it are a holiday, and the fourth is worked again.
+    off = {today + timedelta(days=days): "nghỉ lễ" for days in (1, 2, 3)}
+    back = today + timedelta(days=4)
+    own = CalendarRules(days_off=off, working_days={today: "", back: ""})
+    rules = DeadlineRules(due_date=DueDate(moves_to_working_day=True))
+    judge = DeadlineJudge(rules, vietnam_calendar(own))
+    wanted = {Rule.SUBMISSION: end_of_day(back), Rule.DUE_DATE: end_of_day(back)}
+
+    def judged(moment: int) -> dict[Rule, tuple[int, Due]]:
+        return {one.rule: (one.due_at, one.state) for one in judge.delivery(row.facts(), moment) if one.rule in wanted}
+
+    in_the_holiday, last, after = end_of_day(today + timedelta(days=2)), end_of_day(back), end_of_day(back) + 1
+    assert {rule: (due, Due.OPEN) for rule, due in wanted.items()} == judged(in_the_holiday)
+    assert {rule: (due, Due.WARNING) for rule, due in wanted.items()} == judged(last)
+    assert {rule: (due, Due.OVERDUE) for rule, due in wanted.items()} == judged(after)
+    # Without the holiday it would have been late on its second day.
+    plain = DeadlineJudge(rules, vietnam_calendar(CalendarRules(working_days=dict.fromkeys([today, *off], ""))))
+    assert {Due.OVERDUE} == {one.state for one in plain.delivery(row.facts(), last) if one.rule in wanted}
+
+
 async def say(backbone: Backbone, agency: str, to: str, thread: bytes, document: bytes, status: str) -> None:
     """An acknowledgement with an agency's key that its own client would refuse to make."""
     now = now_ms()
@@ -337,7 +471,9 @@ async def test_impossible_acknowledgements_are_kept_and_flagged(pair: Pair, back
     flagged = [(one.agency, one.event, *one.flags.values()) for one in history.sayings if one.flags]
     assert sorted(expected) == sorted(flagged)
     assert Stage.ACCEPTED is history.lives[RECIPIENT].stage
-    # At the recipient, what the sender may not say of its own document.
+    await pair.tracker_agrees()
+    # At the recipient, what the sender may not say of its own document. The sender's client does not know of it.
+    pair.documents.remove(identity)
     await say(backbone, SENDER, RECIPIENT, history.thread, identity, "06")
     async with asyncio.timeout(30):
         while True:
@@ -350,3 +486,9 @@ async def test_impossible_acknowledgements_are_kept_and_flagged(pair: Pair, back
         (one.agency, one.flags) for one in mine.sayings if one.flags
     ]
     assert Stage.ACCEPTED is mine.lives[RECIPIENT].stage
+    async with backbone.bus() as bus:
+        await caught_up(pair.tracked, bus)
+    assert sorted((*expected, (SENDER, Event.DONE, Flag.NOT_HIS_TO_SAY))) == sorted(
+        (one[0], Event(one[1]), Flag(one[3])) for one in pair.told(identity) if one[3]
+    )
+    assert Stage.ACCEPTED is pair.lives(identity)[RECIPIENT].stage

@@ -2,15 +2,22 @@
 
 import json as json_
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lienthong.cli.output import Exit, console, run, told
+from lienthong.cli.extras import has_tracker
+from lienthong.cli.output import Exit, console, run, say_table, told
 from lienthong.demo.exchange import Result
 from lienthong.demo.play import Played, Stage, play
+from lienthong.demo.story import Turn
+from lienthong.kernel.vietnam_time import local
 from lienthong.runtime.collector import calm_collector
+
+if TYPE_CHECKING:
+    from lienthong.demo.overview import Line, Overview
 
 __all__ = ["app"]
 
@@ -27,19 +34,22 @@ def demo(
         str, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Use this Kafka; it must hold no backbone yet.")
     ] = "",
 ) -> None:
-    """Start Kafka and the services, let agencies exchange signed documents, and audit what happened."""
+    """Start Kafka and the services, let agencies exchange signed documents, tell a story, and audit it all."""
     with told():
         calm_collector()
-        played = _play_on_screen(Stage(documents, agencies, keep, bootstrap))
+        played = _play_on_screen(Stage(documents, agencies, keep, bootstrap, has_tracker()))
         summary = played.as_json()
         if json is not None:
             json.write_text(json_.dumps(summary, indent=2) + "\n", "utf-8")
+        _tell_story(played.overview)
         _summarise(played, summary)
         if keep:
             _tell_how_to_go_on(played)
         result = played.result
         if result.lost or result.repeated or result.refused or not played.audit.clean:
             raise typer.Exit(Exit.INVARIANT)
+        if played.overview is not None and played.overview.differences:
+            raise typer.Exit(Exit.FAILED)
 
 
 def _play_on_screen(stage: Stage) -> Played:
@@ -64,6 +74,48 @@ def _play_on_screen(stage: Stage) -> Played:
                 progress.update(progress.task_ids[bars[name]], completed=done)
 
         return run(play(stage, say, report))
+
+
+def _tell_story(overview: "Overview | None") -> None:
+    console.print()
+    if overview is None:
+        console.print("The story was played. Its overview needs the tracker: pip install 'lienthong\\[tracker]'")
+        return
+    say_table(
+        "The story, as the tracker has it",
+        ("Document", "Recipient", "State"),
+        ((one.document, _recipient(one), one.state) for one in overview.lines),
+    )
+    lines = {
+        "refused": overview.having(Turn.REFUSED),
+        "updated": overview.having(Turn.UPDATED),
+        "taken back": overview.having(Turn.TAKEN_BACK),
+    }
+    for one in overview.late:
+        if one.overdue is not None:
+            due, seen = local(one.overdue.due_at), local(overview.as_of)
+            _say_ending("late", f"{_at(one)}: due by {due:%H:%M}, and it is {seen:%H:%M}, an hour from now")
+    for ending, found in lines.items():
+        _say_ending(ending, "; ".join(map(_at, found)))
+    _say_ending(
+        "merged", "; ".join(f"{one.document} to {one.recipient} went to {one.inbox}" for one in overview.merged)
+    )
+    if not overview.differences:
+        console.print(f"[green]tracker: {len(overview.lines)} deliveries, each as it was done[/green]", highlight=False)
+    for difference in overview.differences:
+        console.print(f"[red]tracker: {escape(difference)}[/red]", highlight=False)
+
+
+def _say_ending(ending: str, text: str) -> None:
+    console.print(f"{ending + ':':<12}{escape(text) or '–'}", highlight=False, soft_wrap=True)
+
+
+def _at(line: "Line") -> str:
+    return f"{line.document} at {line.recipient}"
+
+
+def _recipient(line: "Line") -> str:
+    return line.recipient if line.inbox == line.recipient else f"{line.recipient}, merged into {line.inbox}"
 
 
 def _summarise(played: Played, summary: dict[str, object]) -> None:
@@ -91,4 +143,6 @@ def _tell_how_to_go_on(played: Played) -> None:
     console.print("  lienthong directory show")
     console.print("  lienthong inbox --agency G22 --list")
     console.print("  lienthong audit verify")
+    if played.overview is not None:
+        console.print("  lienthong register --agency H26 --incoming --last 10")
     console.print("To end it: `pkill -f 'lienthong run all'`, `lienthong kafka down`, and delete the folder.")

@@ -8,23 +8,32 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lienthong.auditor.report import Report
 from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify
 from lienthong.demo.exchange import Result, exchange
 from lienthong.demo.pattern import plan
-from lienthong.demo.stage import ServiceProcess, provision
+from lienthong.demo.stage import ServiceProcess, merge, provision
+from lienthong.demo.story import MERGED, SUCCESSOR, cast, tell
 from lienthong.directory.listing import ListedAgency, read_listing
 from lienthong.embedded import EmbeddedKafka
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import Bus
 from lienthong.runtime.settings import Settings
 
+if TYPE_CHECKING:
+    from lienthong.demo.overview import Overview
+
 __all__ = ["Played", "Stage", "example_agencies", "play"]
 
 LANES = 2
 _ORIGIN = "demo.lienthong"
+_ALL_EXAMPLES = 12
+"""Connected agencies of the example list, among them all that the story needs."""
+_TRACKED_A_SECOND = 500
+"""Documents that the tracker takes at the least; usually it has read them all by the end of the exchange."""
 _WARM_UP = 5
 """Documents of each agency before those that are counted: a Kafka that has just started is slow."""
 
@@ -39,6 +48,8 @@ class Stage:
     """Leave Kafka, services and the home folder as they are at the end."""
     bootstrap: str = ""
     """An existing Kafka to use; empty: start one."""
+    tracked: bool = True
+    """Run the tracker, whose packages are an extra, and read from it what became of the story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ class Played:
     audit: Report
     home: Path
     bootstrap: str
+    overview: "Overview | None" = None
+    """What the tracker knows of the story; None if it did not run."""
 
     def as_json(self) -> dict[str, object]:
         """Counts, rates and latencies; milliseconds where the name says so."""
@@ -70,6 +83,7 @@ class Played:
             "p50_ms": result.percentile(result.latencies, 0.50),
             "p99_ms": result.percentile(result.latencies, 0.99),
             "express_p99_ms": result.percentile(result.express_latencies, 0.99),
+            "story": self.overview.as_json() if self.overview is not None else None,
         }
 
 
@@ -108,22 +122,33 @@ async def play(stage: Stage, say: Callable[[str], None], report: Callable[[Resul
             if not stage.keep:
                 stack.push_async_callback(asyncio.to_thread, kafka.down)
             bootstrap = await asyncio.to_thread(kafka.up)
-        settings = Settings(home=home, bootstrap=bootstrap)
-        listed = example_agencies(stage.agencies)
-        codes: Sequence[str] = [one.code for one in listed if one.connected]
-        say(f"provisioning {len(codes)} agencies: keys, topics, directory")
+        # A database of its own, whatever the environment says: a demonstration writes to nobody else's.
+        database = f"sqlite:///{home / 'tracker.db'}" if stage.tracked else ""
+        settings = Settings(home=home, bootstrap=bootstrap, tracker_database=database)
+        exchanging = example_agencies(stage.agencies)
+        codes: Sequence[str] = [one.code for one in exchanging if one.connected]
+        listed = list({one.code: one for one in (*exchanging, *cast(example_agencies(_ALL_EXAMPLES)))}.values())
+        say(f"provisioning {sum(one.connected for one in listed)} agencies: keys, topics, directory")
         trust = await provision(home, settings.kafka(), listed, lanes=LANES, origin=_ORIGIN)
+        await merge(home, settings.kafka(), MERGED, SUCCESSOR, origin=_ORIGIN)
         service = ServiceProcess("all", settings, home / "log" / "services.log")
         if not stage.keep:
             stack.push_async_callback(service.stop)
-        say("starting intake, dispatch and notary")
+        say(f"starting intake, dispatch{', notary and tracker' if stage.tracked else ' and notary'}")
         await service.start()
         say("warming up with a few documents")
         await exchange(list(plan(_WARM_UP * len(codes), codes, "thử")), codes, settings, lambda _: None)
         say("exchanging documents")
         planned = list(plan(stage.documents, codes))
         result = await exchange(planned, codes, settings, report)
-        say("the auditor verifies every entry from the topics alone")
+        say("a ministry writes to the provinces: one refuses, one does not read, one was merged into another")
+        told = await tell(settings)
+        overview = None
         async with Bus.connect(settings.kafka(), "lt-audit") as bus:
+            if stage.tracked:
+                from lienthong.demo.overview import look
+
+                overview = await look(told, settings, bus, timeout_seconds=30 + stage.documents / _TRACKED_A_SECOND)
+            say("the auditor verifies every entry from the topics alone")
             audit = await verify(BusSource(bus), trust)
-        return Played(result, audit, home, bootstrap)
+        return Played(result, audit, home, bootstrap, overview)

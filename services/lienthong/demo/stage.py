@@ -20,7 +20,7 @@ from lienthong.kernel.seal import Purpose
 from lienthong.kernel.trust import Trust
 from lienthong.runtime.settings import Settings
 
-__all__ = ["ServiceProcess", "free_port", "provision"]
+__all__ = ["ServiceProcess", "free_port", "merge", "provision"]
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -58,6 +58,18 @@ async def provision(
         ]
         await operator.add_keys([(code, public_key) for code, public_key in keys if public_key not in known])
     return trust
+
+
+async def merge(home: Path, kafka: KafkaSettings, code: str, successor: str, *, origin: str) -> None:
+    """End an agency and name its successor.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        ValueError: the directory does not know one of them, or it has ended before.
+    """
+    trust, key = make_trust(home, origin)
+    async with Operator.open(kafka, trust, key) as operator:
+        await operator.retire(agency_code(code), [agency_code(successor)])
 
 
 def _key(path: Path) -> SigningKey:
@@ -100,6 +112,8 @@ class ServiceProcess:
             "LIENTHONG_HOME": str(self._settings.home),
             "LIENTHONG_BOOTSTRAP": self._settings.bootstrap,
         }
+        if self._settings.tracker_database is not None:
+            environment["LIENTHONG_TRACKER_DATABASE"] = self._settings.tracker_database
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
