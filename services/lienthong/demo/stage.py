@@ -69,7 +69,7 @@ async def merge(home: Path, kafka: KafkaSettings, code: str, successor: str, *, 
     """
     trust, key = make_trust(home, origin)
     async with Operator.open(kafka, trust, key) as operator:
-        await operator.retire(agency_code(code), [agency_code(successor)])
+        await operator.retire(code, [successor])
 
 
 def _key(path: Path) -> SigningKey:
