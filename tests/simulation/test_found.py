@@ -20,7 +20,7 @@ from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower
 from lienthong.runtime.metrics import KafkaMetrics
 from lienthong.runtime.settings import Settings
-from simulation.bus import connector
+from simulation.bus import ModelBus, connector
 from simulation.history import History
 from simulation.kafka import BatchId, Brokers, ModelRecord
 from simulation.loop import VirtualLoop
@@ -99,6 +99,42 @@ def test_an_intake_that_starts_while_another_commits_raises_no_alarm(tmp_path: P
         assert not context.health.not_ready()
 
     on_virtual_time(brokers, start)
+
+
+def test_an_operator_to_whom_a_broker_shows_no_directory_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that has just started may know no topic; what an operator says to an empty directory would be wrong."""
+    brokers = Brokers()
+
+    async def speak(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
+        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
+        async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies(listed)
+
+        async def none(_bus: object, _topic: str) -> int:
+            return 0
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ModelBus, "lanes", none)
+            entered = Operator.open(settings, trust, key, lambda: NOW, connector(network))
+            operator = await entered.__aenter__()
+        try:
+            with pytest.raises(UnavailableError, match="or its brokers have just started"):
+                await operator.add_key(agency_code("H01"), key_named("H01").public_key)
+            with pytest.raises(UnavailableError, match="or its brokers have just started"):
+                await operator.add_agencies(listed)
+            assert [] == await operator.provision()
+            assert operator.directory.agency("H01") is not None
+            await operator.add_key(agency_code("H01"), key_named("H01").public_key)
+        finally:
+            await entered.__aexit__(None, None, None)
+
+    on_virtual_time(brokers, speak)
 
 
 def test_two_operators_who_connect_an_agency_at_once_harm_nobody(tmp_path: Path) -> None:

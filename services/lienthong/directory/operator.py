@@ -13,6 +13,7 @@ from lienthong.kernel.bus import Bus, Connect, KafkaSettings, Row
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory import Agency, Directory, Group, Key
 from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition
@@ -50,6 +51,8 @@ class Operator:
         self._key = key
         self._clock = clock
         self.directory = Directory(trust)
+        self._known = False
+        """Whether the directory was read: a broker that has just started may not know yet that there is one."""
 
     @classmethod
     @asynccontextmanager
@@ -69,8 +72,20 @@ class Operator:
         async with connect(kafka, "lt-operator") as bus:
             operator = cls(bus, trust, key, clock)
             if await bus.lanes(DIRECTORY):
-                operator.directory = await DirectoryReader(bus, trust).load()
+                await operator._read()
             yield operator
+
+    async def _read(self) -> None:
+        self.directory = await DirectoryReader(self._bus, self._trust).load()
+        self._known = True
+
+    def _check_known(self) -> None:
+        """Refuse to say what depends on a directory that was not read."""
+        if not self._known:
+            raise UnavailableError(
+                f"there is no directory on Kafka at {self._bus.settings.bootstrap}, or its brokers have just started:"
+                " try again, or run `lienthong directory init` for a new backbone"
+            )
 
     async def provision(self, *, lanes: int | None = None, replication: int | None = None) -> list[str]:
         """Create the topics that are missing; the number of lanes is fixed by the first time.
@@ -86,12 +101,15 @@ class Operator:
         existing = await self._bus.lanes(LEDGER)
         if existing and lanes is not None and lanes != existing:
             raise ValueError(f"the backbone has {existing} lanes; their number cannot be changed to {lanes}")
-        return await provision(
-            self._bus,
-            lanes=existing or lanes or 2,
-            replication=replication or await self._copies(),
-            connected=self.directory.connected(),
-        )
+        lanes = existing or lanes or 2
+        copies = replication or await self._copies()
+        made = await provision(self._bus, lanes=lanes, replication=copies, connected=self.directory.connected())
+        if not self._known:
+            await self._read()
+            # It may have been there, and agencies in it, when nobody seemed to know it.
+            if connected := self.directory.connected():
+                made += await provision(self._bus, lanes=lanes, replication=copies, connected=connected)
+        return made
 
     async def _copies(self) -> int:
         """How many copies new topics get: as many as the ledger has, else one on one broker, three from three on."""
@@ -104,7 +122,11 @@ class Operator:
 
         Returns:
             The agencies that are new or changed.
+
+        Raises:
+            UnavailableError: Kafka does not answer, or the directory could not be read.
         """
+        self._check_known()
         changed = agencies_of(listed, self.directory, self._clock())
         lanes = await self._bus.lanes(LEDGER)
         connected = [*self.directory.connected(), *(one.code for one in changed if one.connected_from is not None)]
@@ -119,6 +141,7 @@ class Operator:
         Raises:
             ValueError: as `records.retired`.
         """
+        self._check_known()
         now = self._clock()
         agency = retired(self.directory, code, successors, now if valid_until is None else valid_until, now)
         await self._record([agency])
@@ -130,6 +153,7 @@ class Operator:
         Raises:
             ValueError: as `records.group_of`.
         """
+        self._check_known()
         group = group_of(self.directory, code, name, members, self._clock())
         await self._record([group])
         return group
@@ -142,6 +166,7 @@ class Operator:
         Raises:
             ValueError: the agency is not in the directory.
         """
+        self._check_known()
         if self.directory.agency(agency) is None:
             raise ValueError(f"agency {agency} is not in the directory: add it first")
         key = key_of(agency, public_key, purpose, self._clock(), valid_until)
@@ -159,6 +184,7 @@ class Operator:
         Raises:
             RejectedError: the key is not known, or revoked already.
         """
+        self._check_known()
         now = self._clock()
         key = revoked(self.directory.key(key_id), now if revoked_from is None else revoked_from, now)
         await self._record([key])
