@@ -134,6 +134,7 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
         "seed": options.seed,
         "minutes": options.minutes,
         "rate": options.rate,
+        "seconds_of_load": journeys.seconds,
         "seconds_in_all": round(time.monotonic() - began),
         "seconds_to_drain": round(drained - healed),
         "counts": history.counts(),
