@@ -29,11 +29,10 @@ class Halt(NamedTuple):
     at: int
     why: str
 
-    @property
-    def note(self) -> str:
-        """Text to be kept beside a committed offset; below 4,096 bytes, which is the most that brokers take."""
+    def told(self) -> dict[str, object]:
+        """What a note says of it; `why` is cut so that brokers take it."""
         why = self.why.encode("ascii", "backslashreplace")[:1_000].decode()
-        return json.dumps({"halt": self.id.hex(), "at": self.at, "why": why})
+        return {"halt": self.id.hex(), "at": self.at, "why": why}
 
 
 def read_note(note: str) -> Halt | None:
