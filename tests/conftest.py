@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import postgresql
 from backbone import Backbone, open_backbone
 from lienthong.embedded import EmbeddedKafka
 
@@ -23,6 +24,16 @@ async def backbone(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     async with open_backbone(tmp_path_factory.mktemp("home"), kafka) as opened:
         await opened.start("all")
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A server of this test run, if one can be started."""
+    why = postgresql.why_there_is_none()
+    if why is not None:
+        pytest.skip(why)
+    with postgresql.running() as url:
+        yield url
 
 
 @pytest.fixture

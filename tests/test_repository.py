@@ -68,15 +68,17 @@ def test_only_the_bus_imports_aiokafka() -> None:
 def test_the_client_promises_exactly_this() -> None:
     """The names an agency may import; anything else may change."""
     expected = {
-        "Client", "Delivery", "Document", "File", "InvariantError", "LienthongError", "OverloadedError", "Priority",
-        "Progress", "RejectedError", "Signer", "State", "Status", "UnavailableError", "connect",
+        "Client", "Delivery", "Document", "Event", "File", "Flag", "History", "InvalidDocumentError",
+        "InvariantError", "Life", "LienthongError", "OverloadedError", "Priority", "Problem", "Progress",
+        "RejectedError", "Replacement", "Request", "Saying", "Signer", "Stage", "State", "Status",
+        "UnavailableError", "connect", "problems_of",
     }  # fmt: skip
     assert expected == set(client.__all__)
 
 
 def test_every_service_says_what_it_reads_writes_and_trusts() -> None:
     """The docstring of each service's package answers the four questions."""
-    for name in ("auditor", "directory", "dispatch", "intake", "notary"):
+    for name in ("auditor", "directory", "dispatch", "intake", "notary", "tracker"):
         text = (ROOT / "services" / "lienthong" / name / "__init__.py").read_text("utf-8")
         for word in ("Reads", "Writes", "State", "Trusts"):
             assert word in text, f"{name}: {word}"

@@ -18,12 +18,13 @@ from bench.sampled import sampled
 from bench.sizes import Sizes
 from bench.soak import soak
 from bench.spread import LANES, spread
+from bench.tracked import tracked
 from bench.workload import Bench
 from lienthong.kernel.errors import LienthongError
 
 __all__ = ["KEYS", "Workload", "perform", "programme"]
 
-KEYS = ("w1", "w5", "w8", "profile", "large", "w4", "w6", "idle", "w2", "w3", "lanes", "w7")
+KEYS = ("w1", "w5", "w8", "profile", "large", "w4", "w6", "idle", "w2", "w9", "w3", "lanes", "w7")
 """Names of the workloads, as `--only` takes them."""
 _USUAL_HEAP_AGENCIES = 100
 
@@ -54,7 +55,7 @@ def programme(sizes: Sizes) -> Iterator[tuple[Stage, list[Workload]]]:
             Workload("w6", restart),
         ],
     )
-    yield Stage("national", AGENCIES), [Workload("idle", idle), Workload("w2", national)]
+    yield Stage("national", AGENCIES), [Workload("idle", idle), Workload("w2", national), Workload("w9", tracked)]
     heap = 2048 if sizes.fleets[-1] > _USUAL_HEAP_AGENCIES else 1024
     yield Stage("growing", sizes.fleets[0], heap_mib=heap), [_fleet(agencies) for agencies in sizes.fleets]
     if sizes.spread_rounds:

@@ -64,6 +64,8 @@ METHOD = (
     " a document was due until `Client.wait` of the sender returns. About a hundred documents a second are watched"
     " this way, chosen by number; all of them are part of the load. Every round begins with documents at the same"
     " rate that do not count, on the same schedule.",
+    "W9: the tracker's database is built from the whole ledger of W2, into an empty file of SQLite and an empty"
+    " PostgreSQL on this machine; entries/s of the ledger, void ones and receipts too, and rows/s of all tables.",
     "Lanes: five lanes; the same queue is taken by one process and by two with half of the lanes each, first by"
     " intake, then by dispatch. Rate: documents/s with everything on this machine. Per CPU second: documents for each"
     " second of processor time of these processes alone, without the broker's.",

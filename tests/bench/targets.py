@@ -41,6 +41,8 @@ TARGETS = (
     Target("W6 start to ready, slowest service", "w6", 10, 3, at_most=True, unit="s"),
     Target("W7 memory at 1,000,000 ÷ at 200,000", "w7_growth", 1.1, at_most=True),
     Target("W7 memory of the largest service", "w7_memory", 250, at_most=True, unit="MiB"),
+    Target("W9 tracker rebuilt, SQLite", "w9_sqlite", 5_000, unit="entries/s"),
+    Target("W9 tracker rebuilt, PostgreSQL", "w9_postgresql", 5_000, unit="entries/s"),
     Target("Idle, all services, 95 agencies", "idle", 5, 2, at_most=True, unit="% of a core"),
 )
 """In the order of the table."""

@@ -107,7 +107,25 @@ async def test_a_kafka_that_does_not_answer_is_said_so(backbone: Backbone) -> No
 
 
 @pytest.mark.parametrize(
-    "command", ["", "kafka", "directory", "run", "send", "inbox", "status", "resume", "audit", "demo"]
+    "command",
+    [
+        "",
+        "kafka",
+        "directory",
+        "run",
+        "send",
+        "inbox",
+        "status",
+        "recall",
+        "update",
+        "replace",
+        "acknowledge",
+        "agree",
+        "refuse",
+        "resume",
+        "audit",
+        "demo",
+    ],
 )
 async def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     """`--help` works for the program and every command."""
@@ -208,13 +226,55 @@ async def test_with_json_nothing_else_stands_on_standard_output(backbone: Backbo
     assert ("G09", {"H53": "01"}, "") == (status["agency"], status["recipients"], status["note"])
 
 
+async def test_official_data_travel_and_a_number_used_twice_is_told(backbone: Backbone) -> None:
+    """What is said with `send` is what `inbox` shows; the second document of a number is sent, with a warning."""
+    notation = f"QĐ-{secrets.token_hex(4).upper()}"
+    words = (
+        "send", "--from", "G09", "--to", "H53", "--for-information", "H29", "--type", "quyet dinh", "--number", "07",
+        "--notation", notation, "--date", "05/01/2026", "--place", "Hà Nội", "--signer", "Nguyễn Văn Mẫu",
+        "--competence", "KT.", "--position", "Thứ trưởng",
+        "--due", "2026-01-12", "--sphere", "Nội vụ", "--pages", "2", "--paper",
+    )  # fmt: skip
+    first = await lienthong(backbone, *words, "--subject", f"một {notation}", __file__, "--json")
+    assert 0 == first.code, first.err
+    assert [] == first.json()["repeats"]
+    second = await lienthong(backbone, *words, "--subject", f"hai {notation}", __file__)
+    assert 0 == second.code, second.err
+    assert f"07/{notation} was used before this year, by {first.json()['id']}" in second.out.replace("\n", " ")
+    for agency, informed in (("H53", False), ("H29", True)):
+        received = await lienthong(backbone, "inbox", "--agency", agency, "--json")
+        shown = [json.loads(line) for line in received.out.splitlines()]
+        (one,) = (one for one in shown if one["id"] == first.json()["id"])
+        assert informed is one["for_information"]
+        assert {
+            "document_type": "Quyết định", "code_number": "07", "code_notation": notation,
+            "promulgation_date": "2026-01-05", "promulgation_place": "Hà Nội", "due_date": "2026-01-12",
+            "sphere": "Nội vụ", "page_amount": 2, "paper": True, "recipients": ["H53", "H29"],
+            "signer": {"competence": "KT.", "position": "Thứ trưởng", "full_name": "Nguyễn Văn Mẫu"},
+        }.items() <= one["document"].items()  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--to", "h26", "--subject", "x"), "error: recipients: agency code 'h26' is not groups of A-Z and 0-9"),
-        (("--to", "H26", "--to", "H26", "--subject", "x"), "error: recipients: a recipient is named twice"),
-        (("--to", "H26", "--subject", ""), "error: subject: "),
-        (("--to", "H26", "--subject", "x", "--number", "123456789012"), "error: code_number: "),
+        (
+            ("--to", "h26", "--subject", "x"),
+            "error: recipients \"('h26',)\": agency code 'h26' is not groups of A-Z and 0-9",
+        ),
+        (
+            ("--to", "H26", "--to", "H26", "--subject", "x"),
+            "error: recipients \"('H26', 'H26')\": a recipient is named twice",
+        ),
+        (("--to", "H26", "--subject", ""), "error: subject '': "),
+        (("--to", "H26", "--subject", "x", "--number", "123456789012"), "error: code_number '123456789012': "),
+        (
+            ("--to", "H26", "--subject", "x", "--number", "7", "--notation", "CV-X", "--lang", "vi"),
+            "error: số văn bản '7': phải ghi bằng chữ số Ả Rập từ 01",
+        ),
+        (
+            ("--to", "H26", "--subject", "x", "--type", "BC", "--number", "07", "--notation", "QĐ-X"),
+            "error: code_notation 'QĐ-X': begins as that of a Quyết định, and the document is a Báo cáo",
+        ),
         (("--to", "H26", "--subject", "x", "--wait", "soon"), "error: --wait soon: choose none, accepted, arrived"),
     ],
 )
@@ -292,3 +352,56 @@ def test_every_sub_command_explains_itself(words: tuple[str, ...]) -> None:
 async def test_the_version_is_told(tmp_path: Path) -> None:
     """And nothing else."""
     assert (0, f"{__version__}\n", "") == await call(tmp_path, "", "--version")
+
+
+async def test_the_life_of_a_document_by_commands(backbone: Backbone) -> None:
+    """Updated, refused; asked back, agreed to; replaced; what is impossible ends with 1 and says why."""
+    words = ("--from", "G22", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
+    identity = (await lienthong(backbone, "send", *words, "--json")).json()["id"]
+    accept = ("inbox", "--agency", "H53", "--status", "03", "--json")
+
+    async def received(wanted: str) -> dict[str, Any]:
+        """What the recipient's command shows of an envelope; it accepts it."""
+        async with asyncio.timeout(60):
+            while True:
+                lines = (await lienthong(backbone, *accept)).out.splitlines()
+                if found := [one for one in map(json.loads, lines) if one["id"] == wanted]:
+                    return dict(found[0])
+
+    async def state(agency: str, holds: str) -> Said:
+        """What status says as soon as it says so, for people."""
+        async with asyncio.timeout(60):
+            while holds not in (said := await lienthong(backbone, "status", identity, "--agency", agency)).out:
+                pass
+        return said
+
+    assert None is (await received(identity))["event"]
+    update = (await lienthong(backbone, "update", identity, "--subject", "sửa", "--reason", "sai", "--json")).json()
+    shown = await received(update["id"])
+    assert ("update", [identity]) == (shown["event"], [one["id"] for one in shown["about"]])
+    refused = await lienthong(backbone, "refuse", update["id"], "--reason", "đã làm", "--json")
+    assert [(identity, "16")] == [(one["id"], one["said"][-1]["event"]) for one in refused.json()["documents"]]
+    assert "đã làm" in (await state("G22", "last request refused")).out
+
+    recall = (await lienthong(backbone, "recall", identity, "--reason", "gửi nhầm", "--json")).json()
+    assert "accepted, take back asked" == (await received(recall["id"]))["about"][0]["state"]
+    agreed = await lienthong(backbone, "agree", recall["id"][:16])
+    assert (0, True) == (agreed.code, "15 agreed" in agreed.out), agreed
+    assert "impossible" not in (await state("G22", "taken back")).out
+    await state("H53", "taken back")
+    assert "taken back" in (await lienthong(backbone, "inbox", "--agency", "H53", "--list")).out
+
+    late = await lienthong(backbone, "acknowledge", identity, "--status", "06")
+    assert (1, True) == (late.code, "it was taken back" in late.err), late
+    again = ("--to", "H53", "--subject", f"thay thế {secrets.token_hex(4)}", __file__, "--json")
+    replaced = (await lienthong(backbone, "replace", "--replaces", identity, *again)).json()
+    assert ("replace", [identity]) == (
+        (shown := await received(replaced["id"]))["event"], [one["id"] for one in shown["about"]],
+    )  # fmt: skip
+    status = (await lienthong(backbone, "status", identity, "--json")).json()["history"]
+    assert {"H53": {"state": "taken back", "asked": "none", "answer": "agreed", "replaced": True}} == status[
+        "recipients"
+    ]
+    assert ["03", "update", "16", "recall", "15", "replace"] == sorted(
+        (one["event"] for one in status["said"]), key=["03", "update", "16", "recall", "15", "replace"].index
+    )

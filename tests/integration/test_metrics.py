@@ -17,11 +17,12 @@ from lienthong.client import Document
 from lienthong.demo.stage import ServiceProcess, free_port
 from lienthong.kernel.bus import Row
 from lienthong.kernel.directory_reader import DirectoryReader
+from lienthong.kernel.lifecycle import Flag, Stage
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import LEDGER, Partition, outbox
 from lienthong.runtime.metrics import LATENCY_BUCKETS_SECONDS
 
-SERVICES = ("intake", "dispatch", "notary")
+SERVICES = ("intake", "dispatch", "notary", "tracker")
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 
 
@@ -97,6 +98,8 @@ async def test_counters_move_when_documents_move(backbone: Backbone) -> None:
             ("lienthong_delivery_seconds_count", {"lane": "0"}),
             ("lienthong_acknowledgement_seconds_count", {"lane": "0"}),
             ("lienthong_notary_receipts_total", {"lane": "0"}),
+            ("lienthong_tracker_statements", {"kind": "acknowledgement"}),
+            ("lienthong_tracker_deliveries", {"stage": "accepted"}),
             ("lienthong_seal_cache_misses", {}),
             ("lienthong_ledger_position", {"part": "intake", "lane": "0"}),
             ("lienthong_ledger_position", {"part": "dispatch", "lane": "0"}),
@@ -136,9 +139,10 @@ async def test_labels_come_from_closed_sets(backbone: Backbone) -> None:
         "reason": {reason.value for reason in Reason},
         "lane": {"0", "1"},
         "why": {"repeat", "duplicate"},
-        "part": {
-            f"{name}{part}" for name in ("intake", "dispatch", "notary") for part in ("", "/express", "/ordinary")
-        },
+        "part": {f"{name}{part}" for name in ("intake", "dispatch", "notary") for part in ("", "/express", "/ordinary")}
+        | {"tracker", "tracker/ledger"},
+        "stage": {stage.value for stage in Stage},
+        "flag": {flag.value for flag in Flag},
     }
     for family in text_string_to_metric_families(await scraped(backbone)):
         for sample in family.samples if family.name.startswith("lienthong_") else ():

@@ -38,8 +38,8 @@ def schema(*files: str) -> Any:
 
 ENVELOPE = schema("signature", "seal", "envelope")
 STATEMENT = schema(
-    "attachment", "signer", "document", "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record",
-    "statement",
+    "attachment", "signer", "replacement", "document", "acknowledgement", "receipt_entry", "receipt",
+    "agency_record", "key_record", "statement",
 )  # fmt: skip
 
 
@@ -171,7 +171,8 @@ def envelopes(key: Ed25519PrivateKey, sender: str, recipient: str, subjects: Seq
         body = {
             "business_type": 0, "code_number": "12", "code_notation": "CV", "document_type": "Công văn",
             "promulgation_date": "2026-10-05", "promulgation_place": "", "subject": subject, "signer": None,
-            "steering_type": 0, "page_amount": 1, "due_date": "", "paper": False, "reason": "", "refers_to": [],
+            "steering_type": 0, "sphere": "", "page_amount": 1, "issued_amount": 0, "due_date": "", "paper": False,
+            "for_information": [], "in_reply_to": [], "reason": "", "refers_to": [], "changes": 0, "replaces": [],
         }  # fmt: skip
         statement = {
             "sender": sender, "recipients": [recipient], "thread": bytes(thread), "created": now,

@@ -48,11 +48,17 @@ def document(salt: int, **changes: Any) -> Statement:
         "subject": "Về việc liên thông văn bản điện tử",
         "signer": {"competence": "TL.", "position": "Vụ trưởng", "full_name": "Trần Thị B"},
         "steering_type": 0,
+        "sphere": "",
         "page_amount": 2,
+        "issued_amount": 0,
         "due_date": "2026-10-15",
         "paper": False,
+        "for_information": [],
+        "in_reply_to": [],
         "reason": "",
         "refers_to": [],
+        "changes": 0,
+        "replaces": [],
     }
     of_body = {name: changes.pop(name) for name in list(changes) if name in body}
     plain = Statement(
@@ -72,6 +78,17 @@ def statements() -> list[tuple[str, str, Statement]]:
         3, business_type=1, reason="Sai thẩm quyền", refers_to=[first], paper=True, signer=None, attachments=[],
         due_date="", recipients=["H37", "H37.DN.001"],
     )  # fmt: skip
+    update = document(
+        241, business_type=2, reason="Sửa thời hạn", refers_to=[first], changes=3, signer=None, attachments=[],
+    )  # fmt: skip
+    replacing = document(
+        242, business_type=3, reason="Thay thế hai văn bản", recipients=["H37", "H37.DN.001"],
+        for_information=["H37.DN.001"], in_reply_to=[sha256(b"asked").digest()], sphere="Cải cách hành chính",
+        issued_amount=12, attachments=[],
+        replaces=[
+            {"document": first, "agencies": []}, {"document": sha256(b"another").digest(), "agencies": ["H37"]},
+        ],
+    )  # fmt: skip
     entry = {
         "envelope_id": first, "digest": sha256(b"value").digest(), "source_offset": 127, "reason": "",
         "position": 8_192, "judged_at": NOW,
@@ -85,6 +102,12 @@ def statements() -> list[tuple[str, str, Statement]]:
             document(2, priority=3, thread=EXPRESS_THREAD),
         ),
         ("recall", "A recall that names its document, for two recipients, without signer and attachments.", recall),
+        ("update", "An update of data and receivers of its document, in that document's thread.", update),
+        (
+            "replacement",
+            "A document that replaces two, one of them for H37 alone; one of its recipients gets it for information.",
+            replacing,
+        ),
         (
             "acknowledgement",
             "H37 says of two documents that they arrived.",

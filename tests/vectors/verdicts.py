@@ -35,6 +35,7 @@ from vectors.material import (
 
 DAY_MS = 86_400_000
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
+REPLACED = {"document": bytes(32), "agencies": ["H37"]}
 USUAL: dict[str, Any] = {"agency": "G22", "lane": lane_of(THREAD, LANES), "at": NOW, "known": NOW}
 """Where and when a value was found, unless its case says otherwise."""
 
@@ -54,6 +55,8 @@ def accepted() -> list[tuple[str, bytes, dict[str, Any]]]:
         ("one of a batch of seven", sealed([document(20 + at) for at in range(7)], "G22")[4], {}),
         ("an express document", sealed([by_name["express"]], "G22")[0], {"lane": EXPRESS_LANE}),
         ("a recall", sealed([by_name["recall"]], "G22")[0], {}),
+        ("an update", sealed([by_name["update"]], "G22")[0], {}),
+        ("a document that replaces two", sealed([by_name["replacement"]], "G22")[0], {}),
         ("an acknowledgement", sealed([by_name["acknowledgement"]], "H37")[0], {"agency": "H37"}),
         ("a receipt", sealed([by_name["receipt"]], "BACKBONE", Purpose.RECEIPT)[0], {"agency": "BACKBONE"}),
         ("a retired recipient with a successor", by_g22(8, recipients=["H40"]), {}),
@@ -103,6 +106,10 @@ def malformed() -> list[tuple[str, bytes | None, dict[str, Any]]]:
         ("statement: no recipient", by_g22(11, recipients=[]), {}),
         ("statement: no subject", by_g22(11, subject=""), {}),
         ("statement: business type 4", by_g22(11, business_type=4), {}),
+        ("statement: changes 4", by_g22(11, business_type=2, changes=4), {}),
+        ("statement: for information to no recipient", by_g22(11, for_information=["H41"]), {}),
+        ("statement: for information to one twice", by_g22(11, for_information=["H37", "H37"]), {}),
+        ("statement: a document replaced twice", by_g22(11, business_type=3, replaces=[REPLACED, REPLACED]), {}),
     ]
 
 

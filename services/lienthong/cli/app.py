@@ -13,12 +13,20 @@ __all__ = ["app"]
 _COMMANDS = {
     "kafka": ("lienthong.cli.kafka", "Start, stop and look at the embedded Kafka."),
     "directory": ("lienthong.cli.directory", "Agencies and keys: the operator's commands."),
-    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, or all."),
+    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, tracker, or all."),
     "send": ("lienthong.cli.send", "Send files as a document."),
     "inbox": ("lienthong.cli.inbox", "Receive documents, or list those received."),
     "status": ("lienthong.cli.status", "How far a document has come."),
+    "recall": ("lienthong.cli.change:recall", "Take a document back, or ask for it back."),
+    "update": ("lienthong.cli.change:update", "Change a document that was sent."),
+    "replace": ("lienthong.cli.change:replace", "Send a document in place of earlier ones."),
+    "acknowledge": ("lienthong.cli.answer:acknowledge", "Say what became of a document that was received."),
+    "agree": ("lienthong.cli.answer:agree", "Agree to a recall or an update."),
+    "refuse": ("lienthong.cli.answer:refuse", "Refuse a recall or an update, or a document."),
+    "register": ("lienthong.cli.register", "An agency's registers of incoming and outgoing documents."),
     "resume": ("lienthong.cli.resume", "Let a service go on that halted because too much was rejected."),
     "audit": ("lienthong.cli.audit", "Verify and replay what the topics hold."),
+    "tracker": ("lienthong.cli.tracker", "The tracker's database: its tables, building it anew, its digest."),
     "demo": ("lienthong.cli.demo", "Watch documents travel, from nothing, in one command."),
 }
 
@@ -32,8 +40,9 @@ class _Lazy(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the interface of typer
         if cmd_name not in _COMMANDS:
             return None
-        module, text = _COMMANDS[cmd_name]
-        found: Any = importlib.import_module(module).app
+        place, text = _COMMANDS[cmd_name]
+        module, _, name = place.partition(":")
+        found: Any = getattr(importlib.import_module(module), name or "app")
         command = typer.main.get_command(found)
         command.name = cmd_name
         command.help = command.help or text

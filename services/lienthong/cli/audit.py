@@ -1,25 +1,21 @@
 """``lienthong audit verify|replay``: read everything again, and prove it or name what is wrong."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lienthong.auditor.claims import counted
 from lienthong.auditor.export import LINES, Replayed
 from lienthong.auditor.export import replay as export
-from lienthong.auditor.options import Options, silent
-from lienthong.auditor.options import Progress as ShowProgress
+from lienthong.auditor.options import Options
 from lienthong.auditor.report import Report
 from lienthong.auditor.source import BusSource
 from lienthong.auditor.verify import verify as audit
 from lienthong.cli.output import Exit, JsonOption, console, run, say_json, say_table, told
+from lienthong.cli.progress import Progress, progress
 from lienthong.cli.reach import resolve_bootstrap
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import Bus
@@ -58,12 +54,12 @@ def verify(
         options = Options(_moment("--from", since), _moment("--to", until), int(grace * 1000))
         settings, anchor = _settings(bootstrap, trust)
 
-        async def work(progress: ShowProgress) -> Report:
+        async def work(show: Progress) -> Report:
             async with Bus.connect(settings.kafka(), _NAME) as bus:
-                return await audit(BusSource(bus), anchor, options, progress=progress)
+                return await audit(BusSource(bus), anchor, options, progress=show)
 
-        with _progress("verifying", quiet=json) as progress:
-            report = run(work(progress))
+        with progress("verifying", quiet=json) as show:
+            report = run(work(show))
         if json:
             say_json(report.as_json())
         else:
@@ -91,13 +87,13 @@ def replay(
         code = agency_code(agency)
         settings, anchor = _settings(bootstrap, trust)
 
-        async def work(progress: ShowProgress) -> Replayed:
+        async def work(show: Progress) -> Replayed:
             async with Bus.connect(settings.kafka(), _NAME) as bus:
                 source = BusSource(bus)
-                return await export(source, anchor, code, output, options, progress=progress)
+                return await export(source, anchor, code, output, options, progress=show)
 
-        with _progress("replaying", quiet=json) as progress:
-            done = run(work(progress))
+        with progress("replaying", quiet=json) as show:
+            done = run(work(show))
         if json:
             say_json(done.as_json())
         else:
@@ -127,19 +123,6 @@ def _moment(option: str, text: str | None) -> int | None:
     except ValueError as error:
         raise ValueError(f"{option} {text}: not a time in ISO 8601, as in 2026-03-01T08:00:00+07:00") from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-@contextmanager
-def _progress(what: str, *, quiet: bool) -> Iterator[ShowProgress]:
-    """Show how far the reading is, to a person only, and beside the output proper."""
-    screen = Console(stderr=True)
-    if quiet or not screen.is_terminal:
-        yield silent
-        return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("records"), TimeElapsedColumn())
-    with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def _say(report: Report) -> None:

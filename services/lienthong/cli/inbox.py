@@ -9,7 +9,8 @@ import typer
 
 from lienthong.cli.output import JsonOption, console, plain, run, say_json, say_table, told
 from lienthong.cli.people import client_settings
-from lienthong.client import Delivery, Status, connect
+from lienthong.client import Delivery, Document, Event, Status, connect
+from lienthong.client.history import describe
 from lienthong.client.store import Store
 from lienthong.runtime.settings import Settings
 
@@ -18,6 +19,13 @@ __all__ = ["app"]
 app = typer.Typer(add_completion=False)
 _UNSAFE = re.compile(r"[^\w.\- ]+")
 _NAME_BYTES = 200
+_SPEAKS = {
+    None: "",
+    Event.RECALL: "recalls",
+    Event.TAKE_BACK_ASKED: "asks back",
+    Event.UPDATE: "updates",
+    Event.REPLACE: "replaces",
+}
 
 
 @app.command()
@@ -45,7 +53,7 @@ def inbox(
                 async for delivery in client.receive(idle_seconds=None if follow else 1.0):
                     paths = _save(delivery, save) if save else []
                     await delivery.acknowledge(code, reason)
-                    _show(delivery, paths, json=json)
+                    _show(delivery, agency, paths, json=json)
                     count += 1
             return count
 
@@ -57,7 +65,7 @@ def inbox(
             console.print(f"{count} documents received." if count else "No documents wait.")
 
 
-def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
+def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> None:
     document = delivery.document
     if json:
         shown: dict[str, Any] = {
@@ -68,7 +76,22 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
             "position": delivery.position,
             "accepted_at": _time(delivery.accepted_at),
             "redelivered": delivery.redelivered,
-            "document": document.model_dump(mode="json", exclude={"refers_to"}),
+            "event": delivery.event.value if delivery.event else None,
+            "about": [
+                {"id": one.id.hex(), "subject": one.subject, "state": describe(one.lives[code])}
+                for one in delivery.about
+                for code in one.lives
+            ],
+            "flags": [flag.value for flag in delivery.flags],
+            "document": {
+                **document.model_dump(mode="json", exclude={"refers_to", "in_reply_to", "replaces"}),
+                "in_reply_to": [one.hex() for one in document.in_reply_to],
+                "refers_to": [one.hex() for one in document.refers_to],
+                "replaces": [
+                    {"document": one.document.hex(), "agencies": list(one.agencies)} for one in document.replaces
+                ],
+            },
+            "for_information": _informed(delivery, agency),
             "files": [
                 {"name": one.name, "media_type": one.media_type, "size": one.size, "sha256": one.sha256.hex()}
                 for one in delivery.statement.attachments
@@ -84,10 +107,48 @@ def _show(delivery: Delivery, paths: list[Path], *, json: bool) -> None:
         highlight=False,
     )
     console.print(f"  {plain(document.subject)}", markup=False, highlight=False)
+    if facts := _facts(document, informed=_informed(delivery, agency)):
+        console.print(f"  {plain(facts)}", markup=False, highlight=False)
+    for one in delivery.about:
+        state = ", ".join(map(describe, one.lives.values()))
+        console.print(
+            f"  {delivery.document.reason and plain(delivery.document.reason) + ': '}"
+            f"{_SPEAKS[delivery.event]} {one.id.hex()[:16]} {plain(one.subject)} (now {state})",
+            markup=False, highlight=False,
+        )  # fmt: skip
+    if delivery.flags:
+        console.print(
+            f"  impossible: {', '.join(flag.value for flag in delivery.flags)}", markup=False, highlight=False
+        )
     for file in delivery.statement.attachments:
         console.print(f"  - {plain(file.name)} ({file.size} bytes)", markup=False, highlight=False)
     for path in paths:
         console.print(f"  saved {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _informed(delivery: Delivery, agency: str) -> bool:
+    """Whether the agency gets it for information: all of its units that are addressed do."""
+    to_act = set(delivery.document.recipients) - set(delivery.document.for_information)
+    return bool(delivery.document.for_information) and not any(
+        code == agency or code.startswith(f"{agency}.") for code in to_act
+    )
+
+
+def _facts(document: Document, *, informed: bool) -> str:
+    """Number, type, dates and signer, as far as they are known, in one line."""
+    code = "/".join(one for one in (document.code_number, document.code_notation) if one)
+    signer = document.signer
+    signed = " ".join(one for one in (signer.competence, signer.position, signer.full_name) if one) if signer else ""
+    issued = document.promulgation_date
+    parts = (
+        f"{document.document_type} {code}".strip(),
+        ", ".join(one for one in (document.promulgation_place, issued.isoformat() if issued else "") if one),
+        f"signed {signed}" if signed else "",
+        f"due {document.due_date.isoformat()}" if document.due_date else "",
+        "a paper copy follows" if document.paper else "",
+        "for information" if informed else "",
+    )
+    return "; ".join(one for one in parts if one)
 
 
 def _save(delivery: Delivery, folder: Path) -> list[Path]:
@@ -110,29 +171,36 @@ def _list(agency: str, *, json: bool) -> None:
     if not path.exists():
         raise ValueError(f"agency {agency} has received nothing here: there is no {path}")
     store = Store(path)
-    found = store.listing(200)
+    found = [(arrival, status, _state(store, arrival.id, agency)) for arrival, status in store.listing(200)]
     store.close()
     if json:
-        for arrival, status in found:
+        for arrival, status, state in found:
             say_json(
                 {
                     "id": arrival.id.hex(), "sender": arrival.sender, "subject": arrival.subject,
                     "lane": arrival.lane, "sequence": arrival.sequence, "accepted_at": _time(arrival.judged_at),
-                    "status": status,
+                    "status": status, "state": state,
                 }
             )  # fmt: skip
         return
     say_table(
         f"Inbox of {agency}, newest first",
-        ("accepted", "from", "subject", "lane/seq", "status", "envelope id"),
+        ("accepted", "from", "subject", "lane/seq", "status", "state", "envelope id"),
         (
             (
                 _time(arrival.judged_at), arrival.sender, arrival.subject,
-                f"{arrival.lane}/{arrival.sequence}", status or "waiting", arrival.id.hex()[:16],
+                f"{arrival.lane}/{arrival.sequence}", "waiting" if status is None else status, state,
+                arrival.id.hex()[:16],
             )
-            for arrival, status in found
+            for arrival, status, state in found
         ),
     )  # fmt: skip
+
+
+def _state(store: Store, identity: bytes, agency: str) -> str:
+    """What became of a received document, in words."""
+    history = store.history(identity, agency)
+    return ", ".join(map(describe, history.lives.values())) if history and not history.own else ""
 
 
 def _time(moment: int) -> str:

@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lienthong.client.rules import InvalidDocumentError, problems_of
 from lienthong.kernel.errors import InvariantError, LienthongError, RejectedError, UnavailableError
 
 __all__ = ["Exit", "JsonOption", "console", "plain", "run", "say_json", "say_table", "told"]
 
 _Result = TypeVar("_Result")
+_OF_DOCUMENTS = ("Document", "Signer")
 
 console = Console(log_path=False)
 _errors = Console(stderr=True)
@@ -55,16 +57,20 @@ def run(action: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn errors into one plain sentence on standard error and the exit code that fits."""
+def told(language: str = "en") -> Iterator[None]:
+    """Turn errors into plain sentences on standard error and the exit code that fits.
+
+    Args:
+        language: in which the problems of a document are told, one of `LANGUAGES`.
+    """
     try:
         yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except BaseExceptionGroup as group:
-        _fail(_first(group))
+        _fail(_first(group), language)
     except (LienthongError, ValueError, OSError) as error:
-        _fail(error)
+        _fail(error, language)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -80,21 +86,29 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return next((leaf for leaf in leaves if isinstance(leaf, LienthongError)), leaves[0])
 
 
-def _fail(error: BaseException) -> None:
+def _fail(error: BaseException, language: str) -> None:
     if not isinstance(error, LienthongError | ValueError | OSError):
         raise error
-    codes = {UnavailableError: Exit.UNAVAILABLE, RejectedError: Exit.REJECTED, InvariantError: Exit.INVARIANT}
+    codes = {
+        InvalidDocumentError: Exit.FAILED,
+        UnavailableError: Exit.UNAVAILABLE,
+        RejectedError: Exit.REJECTED,
+        InvariantError: Exit.INVARIANT,
+    }
     code = next((code for kind, code in codes.items() if isinstance(error, kind)), Exit.FAILED)
-    _errors.print(f"[red]error:[/red] {escape(plain(_sentence(error)))}", markup=True, highlight=False, soft_wrap=True)
+    for sentence in _sentences(error, language):
+        _errors.print(f"[red]error:[/red] {escape(plain(sentence))}", markup=True, highlight=False, soft_wrap=True)
     raise typer.Exit(code) from error
 
 
-def _sentence(error: BaseException) -> str:
-    """What an error says; pydantic's pages become the first thing that is wrong, and where."""
-    if isinstance(error, ValidationError):
+def _sentences(error: BaseException, language: str) -> list[str]:
+    """What an error says: one sentence, or one for each thing that is wrong with what was given."""
+    if isinstance(error, InvalidDocumentError) or (isinstance(error, ValidationError) and error.title in _OF_DOCUMENTS):
+        return [problem.text(language) for problem in problems_of(error)]
+    if isinstance(error, ValidationError):  # of a setting: its value may be a secret
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
-    return str(error)
+        return [f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"]
+    return [str(error)]
 
 
 def plain(text: str) -> str:

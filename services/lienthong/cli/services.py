@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lienthong.cli.extras import extra, has_tracker
 from lienthong.cli.output import run, told
 from lienthong.cli.reach import resolve_bootstrap
 from lienthong.runtime.settings import Settings
@@ -20,6 +21,7 @@ class Name(StrEnum):
     INTAKE = "intake"
     DISPATCH = "dispatch"
     NOTARY = "notary"
+    TRACKER = "tracker"
     ALL = "all"
 
 
@@ -47,6 +49,12 @@ def run_command(
         if http_port is not None:
             changes["http_port"] = http_port
         settings = base.model_copy(update=changes)
+        # With all the others it runs where it can: its packages are an extra, and its database may be elsewhere.
+        if name is Name.TRACKER or (name is Name.ALL and has_tracker() and settings.tracker_database != ""):
+            with extra("tracker"):
+                from lienthong.tracker.service import serve as tracker
+
+            services["tracker"] = tracker
         context = Context(settings, settings.trust(), _lanes(lanes))
         chosen = services if name is Name.ALL else {name.value: services[name.value]}
         run(run_services(chosen, context))

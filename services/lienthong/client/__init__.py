@@ -2,7 +2,9 @@
 
 from lienthong.client.client import Client, connect
 from lienthong.client.delivery import Delivery
-from lienthong.client.documents import Document, File, Priority, Progress, Signer, State, Status
+from lienthong.client.documents import Document, File, Priority, Progress, Replacement, Signer, State, Status
+from lienthong.client.history import History, Saying
+from lienthong.client.rules import InvalidDocumentError, Problem, problems_of
 from lienthong.kernel.errors import (
     InvariantError,
     LienthongError,
@@ -10,21 +12,33 @@ from lienthong.kernel.errors import (
     RejectedError,
     UnavailableError,
 )
+from lienthong.kernel.lifecycle import Event, Flag, Life, Request, Stage
 
 __all__ = [
     "Client",
     "Delivery",
     "Document",
+    "Event",
     "File",
+    "Flag",
+    "History",
+    "InvalidDocumentError",
     "InvariantError",
     "LienthongError",
+    "Life",
     "OverloadedError",
     "Priority",
+    "Problem",
     "Progress",
     "RejectedError",
+    "Replacement",
+    "Request",
+    "Saying",
     "Signer",
+    "Stage",
     "State",
     "Status",
     "UnavailableError",
     "connect",
+    "problems_of",
 ]

@@ -4,36 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Document, File, Progress, State
+from lienthong.client.drafts import Drafts
 from lienthong.client.receiving import Receiver
 from lienthong.client.rows import Outgoing, Summary
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
+from lienthong.client.verbs import Verbs
 from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
-from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, lane_of, new_thread
-from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
+from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import (
-    Kind,
-    Statement,
-    attachment_of,
-    check_statement,
-    encode_statement,
-    make_statement,
-)
 from lienthong.kernel.topics import LEDGER, inbox, outbox
 from lienthong.kernel.trust import Trust
 from lienthong.runtime.settings import Settings
@@ -41,8 +32,6 @@ from lienthong.runtime.settings import Settings
 __all__ = ["Client", "connect"]
 
 _DRAIN_SECONDS = 10.0
-_SEAL_BYTES = 2_048
-"""More than a seal and the frame around it ever need."""
 _READERS_SECONDS = 1.0
 _RECEIPTS_SECONDS = 5.0
 """How long what an earlier run left waits for its receipts."""
@@ -76,14 +65,7 @@ async def connect(agency: str, settings: Settings | None = None) -> "AsyncIterat
         yield client
 
 
-def _content_key(statement: Statement, data: bytes, again: str) -> bytes:
-    """SHA-256 over everything in a statement that its author chose: not salt, thread and time."""
-    head = data[: data.index(statement.thread)]
-    tail = data[data.index(statement.salt) + len(statement.salt) :]
-    return sha256(b"%d %d %d " % (len(head), len(tail), statement.priority) + head + tail + again.encode()).digest()
-
-
-class Client:
+class Client(Verbs):
     """One agency's connection: sends from a durable outbox, receives in sequence. Use `connect` or `open`."""
 
     def __init__(
@@ -98,14 +80,9 @@ class Client:
         clock: Clock,
         pieces: Pieces,
     ) -> None:
-        self.agency = agency
-        self._judge = judge
-        self._sender = sender
+        super().__init__(agency, Drafts(agency, judge, clock), sender, store, thread, clock)
         self._receiver = receiver
         self._settler = settler
-        self._store = store
-        self._thread = thread
-        self._clock = clock
         self._pieces = pieces
 
     @classmethod
@@ -255,59 +232,14 @@ class Client:
             RejectedError: it would be rejected: an unknown recipient, too many or too large files.
             UnavailableError: the outbox cannot be written.
         """
-        return (await self._sender.hand_over([self._outgoing(document, files, again)]))[0]
+        return (await self._sender.hand_over([self._drafts.new(document, files, again)]))[0]
 
     async def send_many(self, documents: Sequence[tuple[Document, Sequence[File]]]) -> list[bytes]:
         """Hand over several documents with one wait for the disk: all of them, or none; otherwise as `send`."""
         outgoing: list[Outgoing] = []
         async for some in self._pieces.cut(documents):
-            outgoing += [self._outgoing(document, files, "") for document, files in some]
+            outgoing += [self._drafts.new(document, files, "") for document, files in some]
         return await self._sender.hand_over(outgoing)
-
-    def _outgoing(self, document: Document, files: Sequence[File], again: str) -> Outgoing:
-        directory = self._judge.directory
-        now = self._clock()
-        routes = {directory.route(code, now, directory.known_at): code for code in document.recipients}
-        if None in routes:
-            raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"recipient {routes[None]!r} is not in the directory")
-        size = sum(len(file.content) for file in files)
-        if size > MAX_INLINE_BYTES or len(files) > MAX_ATTACHMENTS:
-            raise RejectedError(
-                Reason.OVERSIZE,
-                f"{len(files)} files with {size} bytes; at most {MAX_ATTACHMENTS} files with {MAX_INLINE_BYTES}"
-                " bytes travel with a document",
-            )
-        attachments = [attachment_of(file.name, file.media_type, file.content) for file in files]
-        thread = new_thread(express=document.priority >= EXPRESS_PRIORITY)
-        statement = make_statement(
-            sender=self.agency,
-            recipients=list(document.recipients),
-            thread=thread,
-            created=now,
-            priority=document.priority,
-            kind=Kind.DOCUMENT,
-            body=document.to_body(),
-            attachments=attachments,
-        )
-        check_statement(statement)
-        try:
-            data = encode_statement(statement)
-        except ValueError as error:
-            raise RejectedError(Reason.OVERSIZE, str(error)) from error
-        if len(data) + size + _SEAL_BYTES > MAX_ENVELOPE_BYTES:
-            raise RejectedError(
-                Reason.OVERSIZE, f"the document and its files have {len(data) + size} bytes, too many for one envelope"
-            )
-        return Outgoing(
-            envelope_id(data),
-            _content_key(statement, data, again),
-            Kind.DOCUMENT,
-            lane_of(thread, self._judge.lanes),
-            data,
-            [file.content for file in files],
-            now,
-            [route for route in routes if route is not None],
-        )
 
     async def summary(self) -> Summary:
         """Counts over everything in the outbox."""

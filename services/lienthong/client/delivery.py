@@ -6,17 +6,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from lienthong.client.documents import Document, File, Status, document_of
+from lienthong.client.documents import Document, File, Status, document_of, take_back_of
+from lienthong.client.history import History
 from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.lifecycle import EVENT_OF_KIND, Event, Flag
 from lienthong.kernel.limits import MAX_NAMED, MAX_REASON_CHARACTERS
 from lienthong.kernel.pace import Pace
 from lienthong.kernel.statement import REASONED_STATUS_CODES, Kind, Statement, encode_statement, make_statement
 
-__all__ = ["Delivery", "Settler"]
+__all__ = ["Delivery", "Settler", "acknowledgement"]
 
 _SETTLE_SECONDS = 0.006
 """How long settled documents wait for company in one acknowledgement."""
@@ -49,11 +51,30 @@ class Delivery:
     _settler: "Settler" = field(repr=False)
     settled: bool = field(default=False, repr=False)
     """Whether it was acknowledged."""
+    about: Sequence[History] = field(default=(), repr=False)
+    """Of a recall, an update or a replacement: the documents it speaks of that this agency has received, with what
+    became of them, this counted in."""
 
     @property
     def document(self) -> Document:
-        """The document it carries."""
+        """The document it carries. A take-back that was asked by status 13 reads as one of kind 1."""
+        if self.statement.kind is Kind.ACKNOWLEDGEMENT:
+            return take_back_of(self.statement)
         return document_of(self.statement)
+
+    @property
+    def event(self) -> Event | None:
+        """What it says of the documents it refers to: recall, update, replace; None if it is a document by itself."""
+        if self.statement.kind is Kind.ACKNOWLEDGEMENT:
+            return Event.TAKE_BACK_ASKED
+        return EVENT_OF_KIND.get(self.statement.body["business_type"])
+
+    @property
+    def flags(self) -> Sequence[Flag]:
+        """Why what it says is impossible: of each document in `about` of which it is so."""
+        return [
+            flag for one in self.about for said in one.sayings if said.id == self.id for flag in said.flags.values()
+        ]
 
     @property
     def files(self) -> list[File]:
@@ -69,13 +90,45 @@ class Delivery:
         What is said within a few milliseconds of the same sender is signed as one statement.
 
         Args:
-            status: 02 and 16 need a reason.
+            status: 02 and 16 need a reason; 13 is the sender's.
             reason: at most 500 characters.
 
         Raises:
-            ValueError: the status is none, or its reason is missing.
+            ValueError: the status is none, is not a recipient's to say, or its reason is missing.
         """
         self._settler.settle(self, Status(status), reason)
+
+    async def agree(self) -> None:
+        """Agree to a recall or an update (15). Of a document that is taken back: say that it was cancelled.
+
+        Raises:
+            ValueError: it asks for nothing, or what it asks is impossible, or was asked of nothing that was received.
+        """
+        self._check_asks()
+        await self.acknowledge(Status.AGREED)
+
+    async def refuse(self, reason: str) -> None:
+        """Refuse a recall or an update (16), or a document itself (02).
+
+        Raises:
+            ValueError: the reason is missing, or what was asked is not to be refused: a document that was not
+                accepted is taken back without consent.
+        """
+        if self.event in (None, Event.REPLACE):
+            await self.acknowledge(Status.REFUSED, reason)
+            return
+        self._check_asks()
+        if all(one.lives[self._settler.agency].frozen for one in self.about):
+            raise ValueError("it had not been accepted when it was taken back: agree, which says that it was cancelled")
+        await self.acknowledge(Status.CHANGE_REFUSED, reason)
+
+    def _check_asks(self) -> None:
+        if self.event in (None, Event.REPLACE):
+            raise ValueError("this document asks for nothing: acknowledge it, or refuse it")
+        if not self.about:
+            raise ValueError("it speaks of no document that was received here")
+        if len(self.flags) == len(self.about):
+            raise ValueError(f"what it asks is impossible ({self.flags[0].value}), so there is no answer to it")
 
 
 class Settler:
@@ -95,22 +148,24 @@ class Settler:
         clock: Clock,
         hand_over: Callable[[Sequence[Outgoing]], None],
     ) -> None:
-        self._agency = agency
+        self.agency = agency
         self._store = store
         self._thread = thread
         self._clock = clock
         self._hand_over = hand_over
-        self._settled: list[tuple[Delivery, Status, str]] = []
+        self._settled: list[tuple[Delivery, Status, str, bool]] = []
         self._settled_any = asyncio.Event()
 
     def settle(self, delivery: Delivery, status: Status, reason: str) -> None:
         """Note what is to be said of a document."""
+        if status is Status.TAKE_BACK_ASKED:
+            raise ValueError("status 13 is the sender's to say: it asks for its document back")
         if status.value in REASONED_STATUS_CODES and not reason:
             raise ValueError(f"status {status.value} needs a reason")
         if len(reason) > MAX_REASON_CHARACTERS:
             raise ValueError(f"the reason has {len(reason)} characters, more than {MAX_REASON_CHARACTERS}")
+        self._settled.append((delivery, status, reason, delivery.settled))
         delivery.settled = True
-        self._settled.append((delivery, status, reason))
         self._settled_any.set()
 
     def wake(self) -> None:
@@ -133,34 +188,96 @@ class Settler:
             settled.sort(key=lambda one: one[0].lane != EXPRESS_LANE)
             for at in range(0, len(settled), _SETTLED_TOGETHER):
                 some = settled[at : at + _SETTLED_TOGETHER]
-                acknowledgements = self._statements(some)
-                await loop.run_in_executor(
-                    self._thread,
-                    self._store.settle,
-                    [(status.value, one.lane, one.sequence) for one, status, _ in some],
-                    acknowledgements,
-                )
+                places, acknowledgements = self._statements(some)
+                await loop.run_in_executor(self._thread, self._store.settle, places, acknowledgements)
                 self._hand_over(acknowledgements)
 
-    def _statements(self, settled: Sequence[tuple[Delivery, Status, str]]) -> list[Outgoing]:
-        together: dict[tuple[str, int, Status, str], list[Delivery]] = {}
-        for delivery, status, reason in settled:
-            together.setdefault((delivery.sender, delivery.lane, status, reason), []).append(delivery)
-        now = self._clock()
-        outgoing = []
-        for (sender, lane, status, reason), deliveries in together.items():
+    def _statements(
+        self, settled: Sequence[tuple[Delivery, Status, str, bool]]
+    ) -> tuple[list[tuple[int, int, int]], list[Outgoing]]:
+        """What is said, and of each document that it settles which of it says so, its lane and sequence number."""
+        together: dict[tuple[str, int, Status, str, bool], list[Delivery]] = {}
+        places: list[tuple[int, int, int]] = []
+        outgoing: list[Outgoing] = []
+        for delivery, status, reason, again in settled:
+            if delivery.statement.kind is Kind.ACKNOWLEDGEMENT:
+                # It was asked by status 13, which is answered and otherwise not acknowledged.
+                outgoing += self._answers(delivery, status, reason)
+                places += [] if again else [(0, delivery.lane, delivery.sequence)]
+                continue
+            together.setdefault((delivery.sender, delivery.lane, status, reason, again), []).append(delivery)
+        for (sender, lane, status, reason, again), deliveries in together.items():
             for at in range(0, len(deliveries), MAX_NAMED):
                 some = deliveries[at : at + MAX_NAMED]
-                data = encode_statement(
-                    make_statement(
-                        sender=self._agency,
-                        recipients=[sender],
-                        thread=some[0].statement.thread,
-                        created=now,
-                        priority=some[0].statement.priority,
-                        kind=Kind.ACKNOWLEDGEMENT,
-                        body={"documents": [one.id for one in some], "status": status.value, "reason": reason},
+                documents = [one.id for one in some]
+                first = some[0].statement
+                outgoing.append(
+                    acknowledgement(
+                        self.agency, sender, first.thread, lane, first.priority, documents, status, reason,
+                        self._clock(), refers=documents if again else (),
                     )
-                )
-                outgoing.append(Outgoing(envelope_id(data), None, Kind.ACKNOWLEDGEMENT, lane, data, (), now, ()))
-        return outgoing
+                )  # fmt: skip
+                if not again:
+                    number = len(outgoing)
+                    places += [(number, lane, one.sequence) for one in some]
+        return places, outgoing
+
+    def _answers(self, delivery: Delivery, status: Status, reason: str) -> list[Outgoing]:
+        if status not in (Status.AGREED, Status.CHANGE_REFUSED):
+            return []
+        documents = [one.id for one in delivery.about]
+        if not documents:
+            return []
+        first = delivery.statement
+        return [
+            acknowledgement(
+                self.agency, delivery.sender, first.thread, delivery.lane, first.priority, documents, status, reason,
+                self._clock(), refers=documents,
+            )
+        ]  # fmt: skip
+
+
+def acknowledgement(
+    agency: str,
+    to: str,
+    thread: bytes,
+    lane: int,
+    priority: int,
+    documents: Sequence[bytes],
+    status: Status,
+    reason: str,
+    now: int,
+    *,
+    routes: Sequence[str] = (),
+    refers: Sequence[bytes] = (),
+) -> Outgoing:
+    """A signed-to-be acknowledgement as it goes into the outbox.
+
+    Args:
+        agency: who says it.
+        to: the one other party of the documents.
+        thread: 16 bytes, that of one of the documents.
+        lane: where they are.
+        priority: that of one of the documents.
+        documents: envelope ids, all of one lane.
+        status: what is said of them.
+        reason: why, at most 500 characters.
+        now: milliseconds since 1970 UTC.
+        routes: with status 13, the agency that is asked.
+        refers: see `Outgoing`.
+    """
+    data = encode_statement(
+        make_statement(
+            sender=agency,
+            recipients=[to],
+            thread=thread,
+            created=now,
+            priority=priority,
+            kind=Kind.ACKNOWLEDGEMENT,
+            body={"documents": list(documents), "status": status.value, "reason": reason},
+        )
+    )
+    return Outgoing(
+        envelope_id(data), None, Kind.ACKNOWLEDGEMENT, lane, data, (), now, routes,
+        f"{status.value} {reason}".rstrip(), refers,
+    )  # fmt: skip

@@ -10,10 +10,22 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lienthong.kernel.agency import agency_code
-from lienthong.kernel.limits import MAX_INLINE_BYTES, MAX_RECIPIENTS
+from lienthong.kernel.limits import MAX_INLINE_BYTES, MAX_RECIPIENTS, MAX_REFERENCES
 from lienthong.kernel.statement import Statement
 
-__all__ = ["Document", "File", "Priority", "Progress", "Signer", "State", "Status", "document_of"]
+__all__ = [
+    "TAKE_BACK_SUBJECT",
+    "Document",
+    "File",
+    "Priority",
+    "Progress",
+    "Replacement",
+    "Signer",
+    "State",
+    "Status",
+    "document_of",
+    "take_back_of",
+]
 
 
 class Priority:
@@ -50,6 +62,17 @@ class Signer(BaseModel):
     full_name: str = Field(default="", max_length=50)
 
 
+class Replacement(BaseModel):
+    """A document that another one replaces."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    document: bytes = Field(min_length=32, max_length=32)
+    """Its envelope id, 32 bytes."""
+    agencies: tuple[str, ...] = Field(default=(), max_length=MAX_RECIPIENTS)
+    """Codes of the agencies for which it is replaced; none: all that got it."""
+
+
 class Document(BaseModel):
     """An official document and whom it is for (Decree 30/2020, Annex VI)."""
 
@@ -75,18 +98,30 @@ class Document(BaseModel):
     """Who signed it."""
     steering_type: int = Field(default=0, ge=0, le=2)
     """0 no steering, 1 steering, 2 report on steering."""
+    sphere: str = Field(default="", max_length=100)
+    """Field of work it belongs to."""
     page_amount: int = Field(default=0, ge=0, le=999)
     """Number of pages; 0 when not stated."""
+    issued_amount: int = Field(default=0, ge=0, le=999)
+    """Number of copies issued; 0 when not stated."""
     due_date: date | None = None
     """Deadline for the recipient."""
     paper: bool = False
     """Whether a paper copy is sent as well."""
+    for_information: tuple[str, ...] = ()
+    """Codes of those recipients who get it for information; all others are to act on it."""
+    replaces: tuple[Replacement, ...] = Field(default=(), max_length=MAX_REFERENCES)
+    """Documents it replaces, and for whom."""
+    in_reply_to: tuple[bytes, ...] = Field(default=(), max_length=MAX_REFERENCES)
+    """Envelope ids (32 bytes) of the documents it answers."""
     business_type: int = Field(default=0, ge=0, le=3)
     """0 new, 1 recall, 2 update, 3 replace (QCVN 102, BussinessDocType)."""
     reason: str = Field(default="", max_length=500)
     """Why it is recalled, updated or replaced."""
-    refers_to: tuple[bytes, ...] = Field(default=(), max_length=50)
-    """Envelope ids (32 bytes) of the documents it recalls, updates, replaces or answers."""
+    refers_to: tuple[bytes, ...] = Field(default=(), max_length=MAX_REFERENCES)
+    """Envelope ids (32 bytes) of the documents it recalls, updates or replaces."""
+    changes: int = Field(default=0, ge=0, le=3)
+    """What an update changes: 1 its data, 2 its receivers, 3 both; 0 not stated, or no update."""
 
     @field_validator("recipients")
     @classmethod
@@ -97,7 +132,7 @@ class Document(BaseModel):
             raise ValueError("a recipient is named twice")
         return codes
 
-    @field_validator("refers_to")
+    @field_validator("refers_to", "in_reply_to")
     @classmethod
     def _refers_to_ids(cls, ids: tuple[bytes, ...]) -> tuple[bytes, ...]:
         if any(len(one) != 32 for one in ids):  # noqa: PLR2004 - an envelope id
@@ -116,14 +151,22 @@ class Document(BaseModel):
             "subject": self.subject,
             "signer": self.signer.model_dump() if self.signer else None,
             "steering_type": self.steering_type,
+            "sphere": self.sphere,
             "page_amount": self.page_amount,
+            "issued_amount": self.issued_amount,
             "due_date": self.due_date.isoformat() if self.due_date else "",
             "paper": self.paper,
+            "for_information": list(self.for_information),
+            "replaces": [{"document": one.document, "agencies": list(one.agencies)} for one in self.replaces],
+            "in_reply_to": list(self.in_reply_to),
             "reason": self.reason,
             "refers_to": list(self.refers_to),
+            "changes": self.changes,
         }
 
 
+TAKE_BACK_SUBJECT = "Lấy lại văn bản (13)"
+"""Stands for the subject of what is asked by status 13, which has none."""
 _NEVER_EMPTY: Mapping[str, Any] = {"recipients": ("X",), "subject": "X"}
 """Stands for the fields without a default while the others are checked."""
 
@@ -143,7 +186,10 @@ def document_of(statement: Statement) -> Document:
         "promulgation_date": body["promulgation_date"] or None,
         "due_date": body["due_date"] or None,
         "signer": body["signer"],
+        "for_information": tuple(body["for_information"]),
+        "in_reply_to": tuple(body["in_reply_to"]),
         "refers_to": tuple(body["refers_to"]),
+        "replaces": tuple(body["replaces"]),
     }
     try:
         return Document.model_validate(fields)
@@ -152,6 +198,15 @@ def document_of(statement: Statement) -> Document:
     fitting = {name: value for name, value in fields.items() if name not in wrong}
     document = Document.model_validate({**_NEVER_EMPTY, **fitting})
     return document.model_copy(update={name: fields[name] for name in _NEVER_EMPTY if name in wrong})
+
+
+def take_back_of(statement: Statement) -> Document:
+    """What a verified status 13 asks, as a document of kind 1: both are one and the same request."""
+    body: Mapping[str, Any] = statement.body
+    return Document(
+        recipients=tuple(statement.recipients), subject=TAKE_BACK_SUBJECT, priority=statement.priority,
+        business_type=1, reason=body["reason"],
+    ).model_copy(update={"refers_to": tuple(body["documents"])})  # fmt: skip
 
 
 class File(NamedTuple):
@@ -213,6 +268,9 @@ class Progress(NamedTuple):
     recipients: Mapping[str, str]
     """Newest status code of each agency that acknowledged."""
     renewed_as: bytes | None
+    repeats: tuple[bytes, ...] = ()
+    """Ids of other documents that this agency handed over before with the same number, notation and year: one of
+    them has a wrong number (Decree 30/2020, Annex VI)."""
 
     def as_json(self) -> dict[str, Any]:
         """For people and programs."""
@@ -227,4 +285,5 @@ class Progress(NamedTuple):
             "reason": self.reason,
             "recipients": dict(self.recipients),
             "renewed_as": self.renewed_as.hex() if self.renewed_as else None,
+            "repeats": [one.hex() for one in self.repeats],
         }

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
+from lienthong.client.history import History
 from lienthong.client.ready import Ready
-from lienthong.client.rows import Answer, Arrival, ReceiptLine, Round
+from lienthong.client.rows import Arrival, Round
+from lienthong.client.sorting import documents_named, sort
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
 from lienthong.kernel.bus import Bus, Reader
@@ -24,7 +26,6 @@ from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
 from lienthong.kernel.pieces import split
 from lienthong.kernel.reasons import TOLD_BY_DIRECTORY, Reason
-from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import Partition, inbox
 
 __all__ = ["Receiver"]
@@ -167,7 +168,7 @@ class Receiver:
 
     async def _take(self, rounds: Mapping[Partition, Sequence[Record]], cursors: dict[int, tuple[int, int]]) -> bool:
         """Verify and store some records of express lane or ordinary ones, and move the cursors; False: not stored."""
-        taken = Round({}, {}, [], [], [])
+        taken = Round({}, {}, [], [], [], [])
         fresh: list[Delivery] = []
         ready = self._ready_of(next(iter(rounds)).number)
         async for some in self._bus.pieces.cut_rounds(rounds):
@@ -201,7 +202,9 @@ class Receiver:
                 ready.put(fresh[:room])
             if room < len(fresh) or not stored:
                 ready.in_store = True
-        self._tell({answer.document for answer in taken.answers} | {line.id for line in taken.receipts})
+        self._tell(
+            {document for heard in taken.answers for document in heard.documents} | {line.id for line in taken.receipts}
+        )
         return stored
 
     async def _store_round(self, taken: Round, *, express: bool) -> bool:
@@ -231,28 +234,9 @@ class Receiver:
             self.refused += 1
             _log.warning("%s lane %d sequence %d refused: %s", record.topic, record.partition, headers.sequence, error)
             return
-        statement = opened.statement
-        value = record.value or b""
-        if statement.kind is Kind.DOCUMENT:
-            arrival = Arrival(
-                record.partition, headers.sequence, opened.id, statement.sender, statement.thread,
-                statement.priority, statement.body["subject"], headers.position, headers.judged_at,
-                True, value,
-            )  # fmt: skip
-            taken.arrivals.append(arrival)
+        arrival = sort(opened, headers, record.partition, record.value or b"", taken)
+        if arrival is not None:
             fresh.append(self._delivery(arrival, opened, redelivered=False))
-        elif statement.kind is Kind.ACKNOWLEDGEMENT:
-            body = statement.body
-            taken.answers.extend(
-                Answer(document, statement.sender, body["status"], body["reason"], statement.created)
-                for document in body["documents"]
-            )
-        else:
-            taken.receipts.extend(
-                ReceiptLine(entry["envelope_id"], entry["reason"], entry["position"])
-                for entry in statement.body["entries"]
-                if entry["envelope_id"] is not None
-            )
 
     def _open(self, record: Record, headers: DeliveryHeaders) -> OpenedEnvelope:
         if record.value is None:
@@ -335,6 +319,8 @@ class Receiver:
             elif not ready:
                 await self._reload(ready)
             elif (delivery := self._opened(ready.pop())) is not None:
+                if delivery.event is not None:
+                    delivery.about = await self._histories(delivery)
                 yield delivery
                 if not delivery.settled:
                     self._settler.settle(delivery, Status.ARRIVED, "")
@@ -344,6 +330,15 @@ class Receiver:
                     # A caller that waits for nothing would hand itself all there is before an express one is read.
                     await self._bus.pieces.give_way()
                     await self._express_stored.wait()
+
+    async def _histories(self, delivery: Delivery) -> list[History]:
+        """The documents of the inbox that a delivery speaks of."""
+        loop = asyncio.get_running_loop()
+        found = [
+            await loop.run_in_executor(self._thread, self._store.received, one, self._agency)
+            for one in documents_named(delivery.statement)
+        ]
+        return [one.history for one in found if one is not None]
 
     async def _is_our_turn(self, idle_seconds: float | None) -> bool:
         """Wait until no other process of the agency receives; whether that was in time."""

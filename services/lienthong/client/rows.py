@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Answer", "Arrival", "Outgoing", "ReceiptLine", "Round", "Summary"]
+__all__ = ["Arrival", "Heard", "Outgoing", "ReceiptLine", "Remark", "Round", "Summary", "place_of", "split_place"]
+
+_POSITION_BITS = 48
+
+
+def place_of(lane: int, position: int) -> int:
+    """Lane and ledger position as one number; in a lane it grows with the position."""
+    return lane << _POSITION_BITS | position
+
+
+def split_place(place: int) -> tuple[int, int]:
+    """Lane and ledger position."""
+    return place >> _POSITION_BITS, place & ((1 << _POSITION_BITS) - 1)
 
 
 class Outgoing(NamedTuple):
@@ -18,6 +30,12 @@ class Outgoing(NamedTuple):
     handed_over_at: int
     routes: Sequence[str]
     """The agencies it is delivered to, whose acknowledgement is expected and counts."""
+    says: str = ""
+    """Of an acknowledgement its status code, and after a space the reason."""
+    refers: Sequence[bytes] = ()
+    """Documents whose life it is about, so that it is found again; none for what first settles a document."""
+    natural_key: str = ""
+    """Of a new document with a number: year, number and notation with `/` between, which should be its own."""
 
 
 class Arrival(NamedTuple):
@@ -36,14 +54,34 @@ class Arrival(NamedTuple):
     value: bytes
 
 
-class Answer(NamedTuple):
-    """A recipient's acknowledgement of one of our documents."""
+class Heard(NamedTuple):
+    """An acknowledgement that another agency has signed."""
 
-    document: bytes
+    place: int
+    """See `place_of`."""
+    id: bytes
     agency: str
     status: str
     reason: str
     created: int
+    judged_at: int
+    documents: Sequence[bytes]
+
+
+class Remark(NamedTuple):
+    """What another agency says of a document beside acknowledging ours: it asks for it back, updates or replaces it."""
+
+    document: bytes
+    place: int
+    event: str
+    agency: str
+    id: bytes
+    """Of the envelope that says so."""
+    reason: str
+    created: int
+    judged_at: int
+    agencies: Sequence[str]
+    """Those for whom a document is replaced; none: all."""
 
 
 class ReceiptLine(NamedTuple):
@@ -71,5 +109,6 @@ class Round(NamedTuple):
     """Sequence number of the first record of each lane."""
     cursors: dict[int, tuple[int, int]]
     arrivals: list[Arrival]
-    answers: list[Answer]
+    answers: list[Heard]
     receipts: list[ReceiptLine]
+    remarks: list[Remark]

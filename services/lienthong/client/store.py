@@ -13,11 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lienthong.client.documents import Progress, State
-from lienthong.client.rows import Arrival, Outgoing, ReceiptLine, Round, Summary
-from lienthong.client.tables import SCHEMA, SETTINGS, SUMMARY, UNFINISHED
+from lienthong.client.account import Received, account, received
+from lienthong.client.documents import Document, Progress, State, document_of
+from lienthong.client.history import History
+from lienthong.client.packing import join, pack, split, unpack
+from lienthong.client.rows import Arrival, Heard, Outgoing, ReceiptLine, Round, Summary
+from lienthong.client.tables import FORMS, SCHEMA, SETTINGS, SUMMARY, UNFINISHED
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
+from lienthong.kernel.statement import decode_statement
 
 __all__ = ["Store"]
 
@@ -41,7 +45,8 @@ class Store:
             self._sql.executescript(SCHEMA)
             self._sql.execute(UNFINISHED)
             # A table of another form is left as it is above: better refused now than in the middle of a round.
-            self._sql.execute("SELECT number, agency, status, reason, created FROM answer LIMIT 0")
+            for form in FORMS:
+                self._sql.execute(form)
         except sqlite3.Error as error:
             raise UnavailableError(f"cannot open the client's store {path}: {error}") from error
 
@@ -88,11 +93,31 @@ class Store:
     def _add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
         before = self._sql.total_changes
         self._for_rows(
-            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes)"
+            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes, natural_key)"
             " VALUES * ON CONFLICT DO NOTHING",
-            [(*one[:5], _pack(one.contents), one.handed_over_at, _join(one.routes)) for one in outgoing],
+            [
+                (*one[:5], pack(one.contents), one.handed_over_at, join(one.routes), one.natural_key or None)
+                for one in outgoing
+                if not one.says
+            ],
         )
-        if self._sql.total_changes - before == len(outgoing):
+        self._for_rows(
+            "INSERT INTO outbox (id, kind, lane, statement, handed_over_at, routes, says) VALUES *",
+            [
+                (one.id, one.kind, one.lane, one.statement, one.handed_over_at, join(one.routes), one.says)
+                for one in outgoing
+                if one.says
+            ],
+        )
+        are_new = self._sql.total_changes - before == len(outgoing)
+        for one in outgoing:
+            if one.refers:
+                self._sql.executemany(
+                    "INSERT INTO spoken (document, number) SELECT ?, number FROM outbox WHERE id = ?"
+                    " ON CONFLICT DO NOTHING",
+                    [(document, one.id) for document in one.refers],
+                )
+        if are_new:
             return [one.id for one in outgoing]
         return [one.id if one.content_key is None else self._known_as(one.content_key) for one in outgoing]
 
@@ -113,11 +138,11 @@ class Store:
             until: number of the last one looked at; None: all.
         """
         rows = self._sql.execute(
-            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes"
-            " FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
+            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes, COALESCE(says, ''),"
+            " COALESCE(natural_key, '') FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
             (until,),
         )
-        return [Outgoing._make((*row[:5], _unpack(row[5]), row[6], _split(row[7]))) for row in rows]
+        return [Outgoing._make((*row[:5], unpack(row[5]), row[6], split(row[7]), row[8], (), row[9])) for row in rows]
 
     def renew(self, old: bytes, new: Outgoing) -> None:
         """Put a statement that was signed anew in the place of one that expired unsent."""
@@ -162,17 +187,17 @@ class Store:
                 " handed, value) VALUES *",
                 round_.arrivals,
             )
+            self._hear(round_.answers)
             self._for_rows(
-                "WITH said (document, agency, status, reason, created) AS (VALUES *)"
-                " INSERT INTO answer (number, agency, status, reason, created)"
-                " SELECT number, agency, status, said.reason, created FROM said CROSS JOIN outbox ON id = document"
-                " WHERE TRUE ON CONFLICT DO NOTHING",
-                round_.answers,
+                "INSERT INTO remark VALUES * ON CONFLICT DO NOTHING",
+                [(*one[:8], join(one.agencies)) for one in round_.remarks],
             )
             self._for_rows(
                 "WITH line (state, position, reason, id) AS (VALUES *)"
                 " UPDATE outbox SET state = line.state, position = line.position, reason = line.reason,"
-                " statement = NULL, contents = NULL FROM line WHERE outbox.id = line.id AND outbox.state = 0"
+                # What a document says of itself stays, for its history and for what refers to it; its files go.
+                " statement = CASE kind WHEN 'document' THEN statement END, contents = NULL"
+                " FROM line WHERE outbox.id = line.id AND outbox.state = 0"
                 # An acknowledgement in which nothing is wrong but time or key is said again at the next start: nobody
                 # else would.
                 " AND NOT (outbox.kind = 'acknowledgement' AND line.reason IN"
@@ -186,6 +211,33 @@ class Store:
                 [(lane, sequence, offset) for lane, (sequence, offset) in round_.cursors.items()],
             )
             return True
+
+    def _hear(self, heard: Sequence[Heard]) -> None:
+        self._for_rows(
+            "INSERT INTO heard (place, id, reason, created, judged_at) VALUES * ON CONFLICT DO NOTHING",
+            [(one.place, one.id, one.reason, one.created, one.judged_at) for one in heard],
+        )
+        said = [(document, one.agency, one.status, one.place) for one in heard for document in one.documents]
+        before = self._sql.total_changes
+        self._for_rows(
+            "WITH said (document, agency, status, place) AS (VALUES *)"
+            " INSERT INTO answer (number, place, agency, status)"
+            " SELECT number, place, agency, status FROM said CROSS JOIN outbox ON id = document"
+            " WHERE TRUE ON CONFLICT DO NOTHING",
+            said,
+        )
+        if self._sql.total_changes - before < len(said):
+            # Some of it is about documents that are not ours: asked back by their sender, or none of our business.
+            self._for_rows(
+                "WITH said (document, place, event, agency, id, reason, created, judged_at) AS (VALUES *)"
+                " INSERT INTO remark SELECT *, '' FROM said"
+                " WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = document) ON CONFLICT DO NOTHING",
+                [
+                    (document, one.place, one.status, one.agency, one.id, one.reason, one.created, one.judged_at)
+                    for one in heard
+                    for document in one.documents
+                ],
+            )
 
     @staticmethod
     def _verdict(line: ReceiptLine) -> tuple[int, int, str, bytes]:
@@ -209,7 +261,7 @@ class Store:
             for lane in sorted(self.cursors() if lanes is None else lanes):
                 rows = sql.execute(
                     "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value"
-                    " FROM inbox WHERE status IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                    " FROM inbox WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                     (lane, after.get(lane, 0), limit),
                 )
                 found.extend(_arrival(row) for row in rows)
@@ -219,25 +271,52 @@ class Store:
             )
         return found
 
-    def settle(self, settled: Sequence[tuple[str, int, int]], acknowledgements: Sequence[Outgoing]) -> None:
+    def settle(self, settled: Sequence[tuple[int, int, int]], acknowledgements: Sequence[Outgoing]) -> None:
         """Documents of the inbox are done with, and this is said of them.
 
         Args:
-            settled: status, lane and sequence number of each.
+            settled: of each, which of the acknowledgements says it, counted from 1, or 0 when nothing is said;
+                lane and sequence number.
             acknowledgements: what goes into the outbox with it.
         """
         with self._sql as sql:
             sql.execute("BEGIN IMMEDIATE")
+            before = self.newest()
+            self._add(acknowledgements)
             self._for_rows(
-                "WITH said (status, lane, sequence) AS (VALUES *) UPDATE inbox SET status = said.status, value = NULL"
-                " FROM said WHERE inbox.lane = said.lane AND inbox.sequence = said.sequence",
+                "WITH word (said, lane, sequence) AS (VALUES *) UPDATE inbox SET said = word.said, value = NULL"
+                " FROM word WHERE inbox.lane = word.lane AND inbox.sequence = word.sequence",
                 # Of several words about one document the last counts.
                 [
-                    (status, *place)
-                    for place, status in {(lane, sequence): said for said, lane, sequence in settled}.items()
+                    (before + which if which else 0, *place)
+                    for place, which in {(lane, sequence): which for which, lane, sequence in settled}.items()
                 ],
             )
-            self._add(acknowledgements)
+
+    def history(self, envelope_id: bytes, agency: str) -> History | None:
+        """Everything that was said of a document that this agency sent or received; None if it did neither."""
+        with self._sql as sql:
+            sql.execute("BEGIN")
+            return account(sql, envelope_id, agency)
+
+    def document(self, envelope_id: bytes) -> Document:
+        """A document of the outbox as it was sent.
+
+        Raises:
+            ValueError: there is none under this id.
+        """
+        row = self._sql.execute(
+            "SELECT statement FROM outbox WHERE id = ? AND kind = 'document' AND statement IS NOT NULL", (envelope_id,)
+        ).fetchone()
+        if row is None:
+            raise ValueError(f"nothing was sent under id {envelope_id.hex()}")
+        return document_of(decode_statement(row[0]))
+
+    def received(self, envelope_id: bytes, agency: str) -> Received | None:
+        """Something in the inbox that may be spoken of; None if nothing is there under this id."""
+        with self._sql as sql:
+            sql.execute("BEGIN")
+            return received(sql, envelope_id, agency)
 
     def arrived(self, envelope_id: bytes) -> Arrival | None:
         """A document of the inbox, settled or not; a settled one has no value any more."""
@@ -251,7 +330,9 @@ class Store:
     def listing(self, limit: int) -> list[tuple[Arrival, str | None]]:
         """The newest documents of the inbox with the status they were settled with, newest first."""
         rows = self._sql.execute(
-            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value, status"
+            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
+            " CASE WHEN said IS NOT NULL THEN COALESCE((SELECT SUBSTR(says, 1, 2) FROM outbox WHERE number ="
+            " MAX(said, COALESCE((SELECT MAX(number) FROM spoken WHERE document = inbox.id), 0))), '') END"
             " FROM inbox ORDER BY judged_at DESC LIMIT ?",
             (limit,),
         )
@@ -295,52 +376,38 @@ class Store:
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""
         row = self._sql.execute(
-            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes FROM outbox WHERE id = ?",
+            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes, natural_key FROM outbox"
+            " WHERE id = ?",
             (envelope_id,),
         ).fetchone()
         if row is None:
             return None
-        number, handed_over_at, lane, state, position, reason, renewed_as, joined = row
-        routes = _split(joined)
+        number, handed_over_at, lane, state, position, reason, renewed_as, joined, natural_key = row
+        routes = split(joined)
         # What is said by somebody it was not delivered to is kept, and counts for nothing.
-        newest: dict[str, str] = {
-            agency: status
-            for agency, status in self._sql.execute(
-                "SELECT agency, status FROM answer WHERE number = ? ORDER BY created, status", (number,)
-            )
-            if agency in routes
-        }
+        newest: dict[str, str] = {}
+        for agency, status in self._sql.execute(
+            "SELECT agency, status FROM answer WHERE number = ? ORDER BY place", (number,)
+        ):
+            # That it arrived is nothing new when more was said.
+            if agency in routes and (status != "01" or agency not in newest):
+                newest[agency] = status
         reached = _STATES[state]
         if newest and state != _REJECTED and len(newest) == len(routes):
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
-        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as)
+        repeats = self._numbered_before(natural_key, number) if natural_key else ()
+        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats)
+
+    def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:
+        """Documents handed over before one that have its number, notation and year; not those signed anew as others."""
+        rows = self._sql.execute(
+            "SELECT id FROM outbox WHERE natural_key = ? AND number < ? AND state <> ? ORDER BY number",
+            (natural_key, number, _RENEWED),
+        )
+        return tuple(identity for (identity,) in rows)
 
 
 def _arrival(row: Sequence[Any]) -> Arrival:
     """A row of the inbox, its columns in the order of the fields; the value is empty once it is settled."""
     return Arrival._make((*row[:9], bool(row[9]), row[10] or b""))
-
-
-def _join(codes: Sequence[str]) -> str:
-    """Codes as one text, a comma before and after each, so that one is found with its commas."""
-    return f",{','.join(codes)}," if codes else ""
-
-
-def _split(joined: str) -> list[str]:
-    return joined.strip(",").split(",") if joined else []
-
-
-def _pack(contents: Sequence[bytes]) -> bytes | None:
-    """Contents as one value: each with its length before it, 4 bytes, big-endian."""
-    return b"".join(len(one).to_bytes(4, "big") + one for one in contents) if contents else None
-
-
-def _unpack(packed: bytes | None) -> list[bytes]:
-    contents = []
-    at = 0
-    while packed and at < len(packed):
-        end = at + 4 + int.from_bytes(packed[at : at + 4], "big")
-        contents.append(packed[at + 4 : end])
-        at = end
-    return contents

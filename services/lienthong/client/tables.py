@@ -1,6 +1,6 @@
 """Tables of the client's store, and how SQLite is to keep them."""
 
-__all__ = ["SCHEMA", "SETTINGS", "SUMMARY", "UNFINISHED"]
+__all__ = ["FORMS", "SCHEMA", "SETTINGS", "SUMMARY", "UNFINISHED"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -16,16 +16,43 @@ CREATE TABLE IF NOT EXISTS outbox (
     state INTEGER NOT NULL DEFAULT 0,
     position INTEGER,
     reason TEXT NOT NULL DEFAULT '',
-    renewed_as BLOB
+    renewed_as BLOB,
+    says TEXT, -- of an acknowledgement: status code, and after a space the reason
+    natural_key TEXT -- of a new document with a number: year/number/notation
 );
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (number) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS outbox_natural_key ON outbox (natural_key) WHERE natural_key IS NOT NULL;
 CREATE TABLE IF NOT EXISTS answer (
     number INTEGER NOT NULL, -- of the document in the outbox: in order, so that what is new lies together in the file
+    place INTEGER NOT NULL, -- lane and ledger position of the acknowledgement
     agency TEXT NOT NULL,
     status TEXT NOT NULL,
+    PRIMARY KEY (number, place)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heard (
+    place INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
     reason TEXT NOT NULL,
     created INTEGER NOT NULL,
-    PRIMARY KEY (number, agency, status)
+    judged_at INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS remark (
+    document BLOB NOT NULL,
+    place INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    agency TEXT NOT NULL,
+    id BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    judged_at INTEGER NOT NULL,
+    agencies TEXT NOT NULL,
+    PRIMARY KEY (document, place)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS remark_id ON remark (id);
+CREATE TABLE IF NOT EXISTS spoken (
+    document BLOB NOT NULL,
+    number INTEGER NOT NULL, -- of what we have said of it, in the outbox
+    PRIMARY KEY (document, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS inbox (
     lane INTEGER NOT NULL,
@@ -38,12 +65,12 @@ CREATE TABLE IF NOT EXISTS inbox (
     position INTEGER NOT NULL,
     judged_at INTEGER NOT NULL,
     handed INTEGER NOT NULL,
-    status TEXT,
+    said INTEGER, -- what settled it: its number in the outbox; 0: nothing was to be said
     value BLOB,
     PRIMARY KEY (lane, sequence)
 );
 CREATE INDEX IF NOT EXISTS inbox_id ON inbox (id);
-CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (lane, sequence) WHERE status IS NULL;
+CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (lane, sequence) WHERE said IS NULL;
 CREATE TABLE IF NOT EXISTS cursor (
     lane INTEGER PRIMARY KEY,
     sequence INTEGER NOT NULL,
@@ -51,6 +78,12 @@ CREATE TABLE IF NOT EXISTS cursor (
 );
 """
 """Tables and indexes of the file."""
+FORMS = (
+    "SELECT says, natural_key FROM outbox LIMIT 0",
+    "SELECT place FROM answer LIMIT 0",
+    "SELECT said FROM inbox LIMIT 0",
+)
+"""What a file of an earlier version refuses: its tables stay as they were."""
 UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"
 """Documents of the outbox whose counts may still change; for this process and in memory alone."""
 SUMMARY = """

@@ -54,6 +54,8 @@ def plan(documents: int, agencies: Sequence[str], series: str = "A") -> Iterator
         else:
             recipients, what, mark = [chance.choice(others)], "Công văn", "CV"
         express = chance.random() < _EXPRESS
+        if express:
+            what, mark = "Công điện", "CĐ"
         file = (
             samples[number % len(samples)]
             if number <= _WITH_PDF
@@ -67,7 +69,7 @@ def plan(documents: int, agencies: Sequence[str], series: str = "A") -> Iterator
                 priority=Priority.EXPRESS if express else Priority.ORDINARY,
                 code_number=f"{number:02d}",
                 code_notation=f"{mark}-{sender}",
-                document_type="Công điện" if express else what,
+                document_type=what,
                 promulgation_place="Hà Nội",
                 signer=Signer(competence="KT.", position="Phó Chánh Văn phòng", full_name="Nguyễn Văn Mẫu"),
                 page_amount=1,

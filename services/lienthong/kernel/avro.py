@@ -231,6 +231,12 @@ class _Source:
 
     def _read_array(self, items: Any, name: str, depth: int) -> None:
         items = self._resolved(items)
+        # Most arrays of a document are empty, which is one byte.
+        self.line(depth, "if not data[at]:")
+        self.line(depth + 1, f"{name} = []")
+        self.line(depth + 1, "at += 1")
+        self.line(depth, "else:")
+        depth += 1
         self.read_length(depth)
         if isinstance(items, dict) and items["type"] == "fixed":
             size = items["size"]
@@ -240,17 +246,14 @@ class _Source:
             self.line(depth, f"{name} = [data[i:i + {size}] for i in range(at, end, {size})]")
             self.line(depth, "at = end")
         else:
-            count = self.name()
             self.line(depth, f"{name} = []")
-            self.line(depth, f"{count} = n")
-            self.line(depth, f"for _ in range({count}):")
+            self.line(depth, "for _ in range(n):")
             value = self.read(items, depth + 1)
             self.line(depth + 1, f"{name}.append({value})")
-            self.line(depth, f"n = {count}")
-        self.line(depth, "if n:")
-        self.line(depth + 1, "if data[at]:")
-        self.line(depth + 2, "raise MalformedError('an array has more than one block')")
-        self.line(depth + 1, "at += 1")
+        # A count of 0 with padding is none: whoever comes here has read an item.
+        self.line(depth, "if data[at]:")
+        self.line(depth + 1, "raise MalformedError('an array has more than one block')")
+        self.line(depth, "at += 1")
 
     def _read_union(self, branches: list[Any], name: str, depth: int) -> None:
         tagged = sum(branch != "null" for branch in branches) > 1

@@ -18,8 +18,8 @@ from lienthong.kernel.reasons import Reason
 __all__ = ["ENVELOPE_ID", "RECORDS", "decode", "decoder", "encode", "frame", "schema_text", "unframe"]
 
 RECORDS: Final = (
-    "signature", "seal", "envelope", "attachment", "signer", "document", "acknowledgement",
-    "receipt_entry", "receipt", "agency_record", "key_record", "statement",
+    "signature", "seal", "envelope", "attachment", "signer", "replacement", "document",
+    "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record", "statement",
 )  # fmt: skip
 """Names of the files in `schemas/`, each after those it refers to."""
 

@@ -59,6 +59,7 @@ _TEXT_LIMITS = (
     ("subject", 500),
     ("reason", 500),
     ("document_type", 100),
+    ("sphere", 100),
     ("promulgation_place", 50),
     ("code_notation", 30),
     ("code_number", 11),
@@ -66,6 +67,9 @@ _TEXT_LIMITS = (
     ("due_date", 10),
 )
 """Most characters of a document's texts, as `schemas/document.avsc` says."""
+
+_BEGINNING_A_THREAD = (0, 3)
+"""Business types, new and replace, of documents with a thread of their own."""
 
 REASONED_STATUS_CODES = frozenset({"02", "16"})
 """Status codes that need a reason: refusals."""
@@ -196,16 +200,45 @@ def _check_document(statement: Statement) -> None:
     for field, most in _TEXT_LIMITS:
         if len(body[field]) > most:
             raise RejectedError(Reason.OVERSIZE, f"{field} has {len(body[field])} characters, more than {most}")
-    if len(body["refers_to"]) > MAX_REFERENCES:
-        raise RejectedError(Reason.OVERSIZE, f"{len(body['refers_to'])} references, more than {MAX_REFERENCES}")
+    if body["refers_to"] or body["in_reply_to"] or body["replaces"]:
+        _check_references(body)
+    if body["for_information"]:
+        _check_for_information(statement.recipients, body["for_information"])
+    if not 0 <= body["changes"] <= 3:  # noqa: PLR2004 - 1 data, 2 receivers, 3 both
+        raise RejectedError(Reason.MALFORMED, f"changes {body['changes']} is not 0 to 3")
     if not 0 <= body["business_type"] <= 3:  # noqa: PLR2004 - 0 new, 1 recall, 2 update, 3 replace
         raise RejectedError(Reason.MALFORMED, f"business_type {body['business_type']} is not 0 to 3")
     if not body["subject"]:
         raise RejectedError(Reason.MALFORMED, "a document needs a subject")
-    if body["business_type"] == 0 and (statement.priority >= EXPRESS_PRIORITY) != is_express(statement.thread):
+    # A recall or an update goes where the document it refers to went, whatever its own priority.
+    if body["business_type"] in _BEGINNING_A_THREAD and (statement.priority >= EXPRESS_PRIORITY) != is_express(
+        statement.thread
+    ):
         raise RejectedError(
             Reason.WRONG_LANE, f"priority {statement.priority} and the thread's express bit do not agree"
         )
+
+
+def _check_references(body: dict[str, Any]) -> None:
+    for field in ("refers_to", "in_reply_to", "replaces"):
+        if len(body[field]) > MAX_REFERENCES:
+            raise RejectedError(Reason.OVERSIZE, f"{field} names {len(body[field])}, more than {MAX_REFERENCES}")
+    replaced = body["replaces"]
+    if len({one["document"] for one in replaced}) < len(replaced):
+        raise RejectedError(Reason.MALFORMED, "replaces names a document twice")
+    for one in replaced:
+        if len(one["agencies"]) > MAX_RECIPIENTS:
+            raise RejectedError(
+                Reason.OVERSIZE, f"replaces names {len(one['agencies'])} agencies, more than {MAX_RECIPIENTS}"
+            )
+
+
+def _check_for_information(recipients: list[str], codes: list[str]) -> None:
+    if len(set(codes)) < len(codes):
+        raise RejectedError(Reason.MALFORMED, "for_information names a recipient twice")
+    others = set(codes) - set(recipients)
+    if others:
+        raise RejectedError(Reason.MALFORMED, f"for_information names {min(others)[:35]!r}, which is no recipient")
 
 
 def _check_acknowledgement(statement: Statement) -> None:

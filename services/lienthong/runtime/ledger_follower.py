@@ -47,19 +47,22 @@ class LedgerFollower:
         always_rest: do so while few come as well.
         with_positions: remember where the entry of each id is.
         with_routes: remember the last entry for each agency before the committed position.
+        stored: next ledger offset of lanes, for a projection that keeps its positions itself and with what it
+            stores; then nothing is committed, and `group` is None.
     """
 
     def __init__(
         self,
         bus: Bus,
         *,
-        group: str,
+        group: str | None,
         lanes: Sequence[int],
         clock: Clock,
         rest_ms: int,
         always_rest: bool = False,
         with_positions: bool = True,
         with_routes: bool = False,
+        stored: Mapping[int, int] | None = None,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -67,6 +70,7 @@ class LedgerFollower:
         self._partitions = [Partition(LEDGER, lane) for lane in lanes]
         self._reader: Reader = bus.reader(group=group, rest_ms=rest_ms, always_rest=always_rest)
         self._with_positions = with_positions
+        self._stored = None if stored is None else {Partition(LEDGER, lane): at for lane, at in stored.items()}
         self._folds: dict[int, LedgerFold] = {}
         self._routed: dict[int, LastRouted] | None = {lane: LastRouted() for lane in lanes} if with_routes else None
         self.positions: dict[Partition, int] = {}
@@ -94,7 +98,7 @@ class LedgerFollower:
         reader = self._reader
         await reader.assign(dict.fromkeys(self._partitions, 0))
         # The end last: another process of the service may append and commit in between, and that is no truncation.
-        committed = await reader.committed(self._partitions)
+        committed = await reader.committed(self._partitions) if self._stored is None else self._stored
         begins = await reader.begins(self._partitions)
         ends = await reader.ends(self._partitions)
         starts = {one: committed.get(one, begins[one]) for one in self._partitions}

@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     """… and at least so many records."""
     halt_window_seconds: float = Field(default=300.0, gt=0)
     """… within so long; of each agency its last 20 records count."""
+    deadlines_file: Path | None = None
+    """TOML or JSON with the owner's rules and days (docs/deadlines.md); none: the law's."""
+    tracker_database: str | None = None
+    """URL of the tracker's database, SQLite or PostgreSQL; default `<home>/tracker.db`; empty: `run all` runs none."""
+    tracker_password_file: Path | None = None
+    """File with PostgreSQL's password."""
+    tracker_ca_file: Path | None = None
+    """PEM certificates that signed PostgreSQL's certificate; turns TLS on."""
 
     def kafka(self, bootstrap: str | None = None) -> KafkaSettings:
         """The part that says how to reach Kafka."""

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.client import State
-from lienthong.client.rows import Answer, Arrival, Outgoing, ReceiptLine, Round, Summary
+from lienthong.client.rows import Arrival, Heard, Outgoing, ReceiptLine, Round, Summary, place_of
 from lienthong.client.store import Store
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from unit.kernel.world import quick
 
 NOW = 1_790_000_000_000
-TABLES = ("outbox", "answer", "inbox", "cursor")
+TABLES = ("outbox", "answer", "heard", "remark", "spoken", "inbox", "cursor")
 
 
 def identity(number: int) -> bytes:
@@ -56,14 +56,36 @@ def arrival(sequence: int, lane: int = 1, **changes: Any) -> Arrival:
 def arrivals(first: int, last: int, lane: int = 1) -> Round:
     """A round that brought documents of one lane."""
     some = [arrival(sequence, lane) for sequence in range(first, last + 1)]
-    return Round({lane: first}, {lane: (last, last + 1)}, some, [], [])
+    return Round({lane: first}, {lane: (last, last + 1)}, some, [], [], [])
+
+
+class Answer(NamedTuple):
+    """What another agency says of one document."""
+
+    document: bytes
+    agency: str
+    status: str
+    reason: str = ""
+
+
+def acknowledgement(number: int, says: str, **changes: Any) -> Outgoing:
+    """An acknowledgement in the outbox."""
+    return outgoing(number, kind="acknowledgement", content_key=None, contents=[], routes=[], says=says)._replace(
+        **changes
+    )
 
 
 def heard(sequence: int, *said: Answer | ReceiptLine) -> Round:
     """A round of one record of lane 1 that brought acknowledgements or receipts."""
-    answers = [one for one in said if isinstance(one, Answer)]
+    answers = [
+        Heard(
+            place_of(1, 100 * sequence + number), identity(100_000 + 100 * sequence + number), one.agency, one.status,
+            one.reason, NOW, NOW + 1, [one.document],
+        )
+        for number, one in enumerate(one for one in said if isinstance(one, Answer))
+    ]  # fmt: skip
     receipts = [one for one in said if isinstance(one, ReceiptLine)]
-    return Round({1: sequence}, {1: (sequence, sequence + 1)}, [], answers, receipts)
+    return Round({1: sequence}, {1: (sequence, sequence + 1)}, [], answers, receipts, [])
 
 
 @pytest.fixture
@@ -114,6 +136,20 @@ def test_the_same_content_is_known_under_its_first_id(store: Store) -> None:
     assert [identity(5), identity(6)] == store.add(keyless)
     assert [identity(5)] == store.add(keyless[:1])
     assert keyless == store.pending()
+
+
+def test_a_number_that_was_used_before_is_told_of_the_later_one(store: Store) -> None:
+    """Whatever became of the earlier one, unless the later one is what it was signed anew as."""
+    key, other = "2026/07/BC-VPCP", "2027/07/BC-VPCP"
+    store.add([outgoing(number, natural_key=key) for number in (1, 2)])
+    store.add([outgoing(3, natural_key=other), outgoing(4, natural_key=key), outgoing(5)])
+    told = {number: progress.repeats for number in range(1, 6) if (progress := store.progress(identity(number)))}
+    assert {1: (), 2: (identity(1),), 3: (), 4: (identity(1), identity(2)), 5: ()} == told
+    assert key == store.pending()[0].natural_key
+    store.renew(identity(1), store.pending()[0]._replace(id=identity(6)))
+    renewed = store.progress(identity(6))
+    assert renewed is not None
+    assert (identity(2), identity(4)) == renewed.repeats
 
 
 def test_hand_over_is_all_or_nothing(store: Store, path: Path) -> None:
@@ -174,13 +210,11 @@ def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -
         return found.state, dict(found.recipients)
 
     assert (State.HANDED_OVER, {}) == progress()
-    store.take(heard(1, ReceiptLine(identity(1), "", 40), Answer(identity(1), "H26", "01", "", NOW)))
+    store.take(heard(1, ReceiptLine(identity(1), "", 40), Answer(identity(1), "H26", "01")))
     assert (State.ACCEPTED, {"H26": "01"}) == progress()
-    store.take(heard(2, Answer(identity(1), "H37", "03", "", NOW)))
+    store.take(heard(2, Answer(identity(1), "H37", "03")))
     assert (State.ARRIVED, {"H26": "01", "H37": "03"}) == progress()
-    store.take(
-        heard(3, Answer(identity(1), "H26", "02", "sai nơi nhận", NOW + 1), Answer(identity(1), "H26", "01", "", NOW))
-    )
+    store.take(heard(3, Answer(identity(1), "H26", "02", "sai nơi nhận"), Answer(identity(1), "H26", "01")))
     assert (State.ACKNOWLEDGED, {"H26": "02", "H37": "03"}) == progress()
     assert Summary(documents=1, accepted=1, rejected=0, acknowledged=1) == store.summary()
     assert store.progress(identity(2)) is None
@@ -189,20 +223,20 @@ def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -
 def test_what_others_say_of_a_document_counts_for_nothing(store: Store) -> None:
     """Only agencies it was delivered to can say that it arrived or was dealt with."""
     store.add([outgoing(1)])
-    strangers = [Answer(identity(1), agency, "03", "", NOW) for agency in ("H2", "H266", "G22")]
-    store.take(heard(1, ReceiptLine(identity(1), "", 40), *strangers, Answer(identity(1), "H26", "03", "", NOW)))
+    strangers = [Answer(identity(1), agency, "03") for agency in ("H2", "H266", "G22")]
+    store.take(heard(1, ReceiptLine(identity(1), "", 40), *strangers, Answer(identity(1), "H26", "03")))
     progress = store.progress(identity(1))
     assert progress is not None
     assert (State.ACCEPTED, {"H26": "03"}) == (progress.state, progress.recipients)
     assert 0 == store.summary().acknowledged
-    store.take(heard(2, Answer(identity(1), "H37", "02", "", NOW)))
+    store.take(heard(2, Answer(identity(1), "H37", "02")))
     assert 1 == store.summary().acknowledged
 
 
-def test_what_is_said_of_a_document_that_is_not_ours_is_passed_over(store: Store) -> None:
-    """It is stored nowhere and disturbs nothing of the same round."""
+def test_what_is_said_of_a_document_that_is_not_ours_is_kept_apart(store: Store) -> None:
+    """It makes no document and disturbs nothing of the same round."""
     store.add([outgoing(1)])
-    store.take(heard(1, Answer(identity(9), "H26", "03", "", NOW), Answer(identity(1), "H26", "03", "", NOW)))
+    store.take(heard(1, Answer(identity(9), "H26", "03"), Answer(identity(1), "H26", "03")))
     progress = store.progress(identity(1))
     assert progress is not None
     assert {"H26": "03"} == progress.recipients
@@ -235,7 +269,7 @@ def test_the_summary_counts_what_there_is(draw: st.DataObject) -> None:
                 store.take(heard(sequence, ReceiptLine(one, draw.draw(st.sampled_from(["", "expired"])), 1)))
             elif step == "answer":
                 agency, status = draw.draw(st.sampled_from(["H26", "H37"])), draw.draw(st.sampled_from(["01", "03"]))
-                store.take(heard(sequence, Answer(one, agency, status, "", NOW)))
+                store.take(heard(sequence, Answer(one, agency, status)))
             else:
                 sequence -= 1
                 if step == "renew" and one in {waiting.id for waiting in store.pending()}:
@@ -264,7 +298,7 @@ def test_documents_wait_lane_by_lane_until_they_are_settled(store: Store) -> Non
     ]
     assert arrival(1) == first[2]
     assert [(1, 3, False)] == [(one.lane, one.sequence, one.handed) for one in store.waiting(9, {0: 2, 1: 2})]
-    store.settle([("03", 0, 1), ("01", 1, 2)], [])
+    store.settle([(0, 0, 1), (0, 1, 2)], [])
     assert [(0, 2, True), (1, 1, True), (1, 3, True)] == [
         (one.lane, one.sequence, one.handed) for one in store.waiting(9, {})
     ]
@@ -273,14 +307,14 @@ def test_documents_wait_lane_by_lane_until_they_are_settled(store: Store) -> Non
 def test_settling_and_what_is_said_of_it_go_together(store: Store, path: Path) -> None:
     """The acknowledgement is in the outbox if and only if the document is settled; the value is let go."""
     store.take(arrivals(1, 2))
-    acknowledgement = outgoing(5, kind="acknowledgement", content_key=None, contents=[], routes=[])
+    said = acknowledgement(5, "03")
     before = contents(path)
     with pytest.raises(sqlite3.IntegrityError):
-        store.settle([("03", 1, 1)], [acknowledgement, outgoing(6, kind=None)])
+        store.settle([(1, 1, 1)], [said, outgoing(6, kind=None)])
     assert before == contents(path)
 
-    store.settle([("03", 1, 1)], [acknowledgement])
-    assert [acknowledgement] == store.pending()
+    store.settle([(1, 1, 1)], [said])
+    assert [said] == store.pending()
     assert [2] == [one.sequence for one in store.waiting(9, {})]
     assert [(2, None), (1, "03")] == [(one.sequence, status) for one, status in store.listing(9)]
     settled = store.arrived(arrival(1).id)
@@ -305,7 +339,8 @@ def test_of_several_lines_about_one_envelope_the_first_counts(store: Store) -> N
 def test_of_several_words_about_one_document_the_last_counts(store: Store) -> None:
     """Also when they are settled together."""
     store.take(arrivals(1, 2))
-    store.settle([("01", 1, 1), ("06", 1, 2), ("03", 1, 1), ("05", 1, 2)], [])
+    said = [acknowledgement(number, f"0{number}") for number in (1, 6, 3, 5)]
+    store.settle([(1, 1, 1), (2, 1, 2), (3, 1, 1), (4, 1, 2)], said)
     assert {1: "03", 2: "05"} == {arrival.sequence: status for arrival, status in store.listing(10)}
 
 
@@ -350,17 +385,17 @@ def test_a_round_of_repeats_does_not_move_the_cursor_back(path: Path, store: Sto
     other.take(arrivals(4, 6))
     other.close()
 
-    assert not store.take(Round({}, {1: (3, 9)}, [], [], []))
+    assert not store.take(Round({}, {1: (3, 9)}, [], [], [], []))
     assert {1: (6, 7)} == store.cursors()
-    assert store.take(Round({}, {1: (6, 9)}, [], [], []))
+    assert store.take(Round({}, {1: (6, 9)}, [], [], [], []))
     assert {1: (6, 9)} == store.cursors()
 
 
 def test_a_round_without_records_for_us_moves_the_cursor(store: Store) -> None:
     """A genesis, for instance, or records that were not believed."""
-    assert store.take(Round({}, {1: (0, 1)}, [], [], []))
+    assert store.take(Round({}, {1: (0, 1)}, [], [], [], []))
     assert {1: (0, 1)} == store.cursors()
-    assert store.take(Round({1: 1}, {1: (4, 5)}, [], [], []))
+    assert store.take(Round({1: 1}, {1: (4, 5)}, [], [], [], []))
     assert store.take(arrivals(5, 5))
 
 
@@ -388,7 +423,7 @@ store.add([outgoing(1)])
 store.take(arrivals(1, 2))
 store._sql.execute("BEGIN IMMEDIATE")
 store._add([outgoing(2)])
-store._sql.execute("UPDATE inbox SET status = '03'")
+store._sql.execute("UPDATE inbox SET said = 3")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -411,7 +446,7 @@ def test_a_store_of_another_form_is_refused_when_it_is_opened(tmp_path: Path) ->
     path = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(path)) as sql:
         sql.execute("CREATE TABLE answer (document BLOB, agency TEXT, status TEXT, reason TEXT, created INTEGER)")
-    with pytest.raises(UnavailableError, match=r"old\.sqlite: no such column: number"):
+    with pytest.raises(UnavailableError, match=r"old\.sqlite: no such column: place"):
         Store(path)
 
 

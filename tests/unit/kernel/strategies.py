@@ -96,6 +96,11 @@ def statements(draw: st.DrawFn, kind: Kind) -> Statement:
     if kind is Kind.DOCUMENT:
         recipients = draw(st.lists(st.sampled_from([SENDER, RECIPIENT, BACKBONE]), min_size=1, unique=True))
         body["business_type"] = draw(st.integers(0, 3))
+        body["changes"] = draw(st.integers(0, 3))
+        body["for_information"] = draw(st.lists(st.sampled_from(recipients), unique=True))
+        body["replaces"] = draw(
+            st.lists(values_of(NAMED["lienthong.Replacement"]), max_size=2, unique_by=lambda one: str(one["document"]))
+        )
         body["subject"] = draw(_TEXT.filter(bool))
         thread[0] = thread[0] & 0x7F | (0x80 if priority >= EXPRESS_PRIORITY else 0)
     elif kind is Kind.ACKNOWLEDGEMENT:

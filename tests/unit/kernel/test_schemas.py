@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lienthong.client.documents import Document, Signer
+from lienthong.client.documents import Document, Replacement, Signer
 from lienthong.kernel import codec
 from lienthong.kernel.directory import Agency, Key
 from lienthong.kernel.envelope import SealedEnvelope, decode_envelope
@@ -163,6 +163,7 @@ def test_every_file_is_loaded() -> None:
         ("Receipt", tuple(receipt().body)),
         ("ReceiptEntry", tuple(receipt().body["entries"][0])),
         ("Signer", tuple(Signer.model_fields)),
+        ("Replacement", tuple(Replacement.model_fields)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

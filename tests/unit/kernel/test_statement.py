@@ -110,7 +110,7 @@ def test_largest_statement() -> None:
     ("field", "most"),
     [
         ("subject", 500), ("reason", 500), ("document_type", 100), ("promulgation_place", 50),
-        ("code_notation", 30), ("code_number", 11), ("promulgation_date", 10), ("due_date", 10),
+        ("code_notation", 30), ("code_number", 11), ("promulgation_date", 10), ("due_date", 10), ("sphere", 100),
     ],
 )  # fmt: skip
 def test_lengths_of_a_documents_texts(field: str, most: int) -> None:
@@ -119,10 +119,36 @@ def test_lengths_of_a_documents_texts(field: str, most: int) -> None:
     assert Reason.OVERSIZE is refused(document(body=document_body(**{field: "ộ" * (most + 1)})))
 
 
-def test_number_of_references() -> None:
-    """A document refers to 50 others at most."""
-    decode_statement(encode_statement(document(body=document_body(refers_to=IDS[:50]))))
-    assert Reason.OVERSIZE is refused(document(body=document_body(refers_to=IDS[:51])))
+@pytest.mark.parametrize("field", ["refers_to", "in_reply_to", "replaces"])
+def test_number_of_references(field: str) -> None:
+    """A document refers to, answers and replaces 50 others at most."""
+    named: list[Any] = [{"document": one, "agencies": []} for one in IDS] if field == "replaces" else IDS
+    decode_statement(encode_statement(document(body=document_body(**{field: named[:50]}))))
+    assert Reason.OVERSIZE is refused(document(body=document_body(**{field: named[:51]})))
+
+
+def test_a_replaced_document_is_named_once_and_for_agencies_within_bounds() -> None:
+    """For 500 agencies at most; a document that is named twice is refused."""
+    one = {"document": IDS[0], "agencies": codes(MAX_RECIPIENTS)}
+    other = {"document": IDS[1], "agencies": []}
+    decode_statement(encode_statement(document(body=document_body(replaces=[one, other]))))
+    assert Reason.MALFORMED is refused(document(body=document_body(replaces=[one, other, other])))
+    one = {"document": IDS[0], "agencies": codes(MAX_RECIPIENTS + 1)}
+    assert Reason.OVERSIZE is refused(document(body=document_body(replaces=[one, other])))
+
+
+@pytest.mark.parametrize("named", [["A2"], ["A0", "A2"], ["A1", "A1"], [""]])
+def test_for_information_names_recipients_and_none_twice(named: list[str]) -> None:
+    """All of them, some or none; nobody else."""
+    for right in ([], ["A1"], ["A1", "A0"]):
+        decode_statement(encode_statement(document(recipients=codes(2), body=document_body(for_information=right))))
+    assert Reason.MALFORMED is refused(document(recipients=codes(2), body=document_body(for_information=named)))
+
+
+@pytest.mark.parametrize("changes", [-1, 4])
+def test_changes_are_data_receivers_or_both(changes: int) -> None:
+    """Anything but 0 to 3 is refused."""
+    assert Reason.MALFORMED is refused(document(body=document_body(business_type=2, changes=changes)))
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "a\\b", "a\x00b", "x" * 256])
@@ -188,20 +214,21 @@ def test_a_document_needs_a_subject() -> None:
 
 @pytest.mark.parametrize("priority", range(5))
 @pytest.mark.parametrize("thread", [THREAD, EXPRESS_THREAD], ids=["ordinary", "express"])
-def test_a_new_documents_thread_says_whether_it_is_express(priority: int, thread: bytes) -> None:
-    """A new document of priority 3 or 4 is in an express thread, every other one is not."""
-    statement = document(priority=priority, thread=thread)
+@pytest.mark.parametrize("business_type", [0, 3])
+def test_a_new_documents_thread_says_whether_it_is_express(priority: int, thread: bytes, business_type: int) -> None:
+    """A document that is new or replaces others: with priority 3 or 4 in an express thread, otherwise in none."""
+    statement = document(body=document_body(business_type=business_type), priority=priority, thread=thread)
     if (priority >= 3) == (thread == EXPRESS_THREAD):
         assert statement == decode_statement(encode_statement(statement))
     else:
         assert Reason.WRONG_LANE is refused(statement)
 
 
-@pytest.mark.parametrize("business_type", [1, 2, 3])
+@pytest.mark.parametrize("business_type", [1, 2])
 @pytest.mark.parametrize("priority", [0, 4])
 @pytest.mark.parametrize("thread", [THREAD, EXPRESS_THREAD], ids=["ordinary", "express"])
 def test_what_follows_stays_in_its_thread(business_type: int, priority: int, thread: bytes) -> None:
-    """A recall, update or replacement goes in the thread of its document, whatever its own priority is."""
+    """A recall or an update goes in the thread of its document, whatever its own priority is."""
     statement = document(body=document_body(business_type=business_type), priority=priority, thread=thread)
     assert statement == decode_statement(encode_statement(statement))
 

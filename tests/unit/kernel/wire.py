@@ -63,11 +63,17 @@ def document_bytes(**replaced: bytes) -> bytes:
         "subject": text("Về việc liên thông văn bản"),
         "signer": number(1) + text("TM.") + text("Bộ trưởng") + text("Nguyễn Văn A"),
         "steering_type": number(0),
+        "sphere": text(""),
         "page_amount": number(3),
+        "issued_amount": number(0),
         "due_date": text(""),
         "paper": boolean(False),
+        "for_information": array(),
+        "replaces": array(),
+        "in_reply_to": array(),
         "reason": text(""),
         "refers_to": array(),
+        "changes": number(0),
     }
     assert replaced.keys() <= fields.keys()
     return b"".join((fields | replaced).values())

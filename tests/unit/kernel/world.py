@@ -131,11 +131,17 @@ def document_body(**changes: Any) -> dict[str, Any]:
         "subject": "Về việc liên thông văn bản",
         "signer": {"competence": "TM.", "position": "Bộ trưởng", "full_name": "Nguyễn Văn A"},
         "steering_type": 0,
+        "sphere": "",
         "page_amount": 3,
+        "issued_amount": 0,
         "due_date": "",
         "paper": False,
+        "for_information": [],
+        "replaces": [],
+        "in_reply_to": [],
         "reason": "",
         "refers_to": [],
+        "changes": 0,
     } | changes
 
 

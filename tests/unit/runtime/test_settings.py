@@ -37,7 +37,8 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         "KEY_FILE": "/k.pem", "USERNAME": "g22", "PASSWORD_FILE": "/p", "TIMEOUT_SECONDS": "7.5",
         "TRUST_FILE": "/t.json", "BACKBONE": "BB", "HTTP_HOST": "::1", "HTTP_PORT": "0", "DRAIN_SECONDS": "3",
         "ORDINARY_WAIT_MS": "5", "HALT_SHARE": "0.25", "HALT_AGENCIES": "7", "HALT_RECORDS": "9",
-        "HALT_WINDOW_SECONDS": "60", "SOMETHING_ELSE": "x",
+        "HALT_WINDOW_SECONDS": "60", "DEADLINES_FILE": "/d.toml", "TRACKER_DATABASE": "sqlite:///t.db",
+        "TRACKER_PASSWORD_FILE": "/tp", "TRACKER_CA_FILE": "/tca.pem", "SOMETHING_ELSE": "x",
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"LIENTHONG_{name}", value)
@@ -54,6 +55,9 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
     )  # fmt: skip
     assert (0.25, 7, 9, 60.0) == (
         settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds,
+    )  # fmt: skip
+    assert (Path("/d.toml"), "sqlite:///t.db", Path("/tp"), Path("/tca.pem")) == (
+        settings.deadlines_file, settings.tracker_database, settings.tracker_password_file, settings.tracker_ca_file,
     )  # fmt: skip
     assert {name.lower() for name in given} - {"something_else"} == set(Settings.model_fields)
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
@@ -20,6 +21,23 @@ from lienthong.kernel.topics import Partition
 __all__ = ["Mark", "Reader"]
 
 _Result = TypeVar("_Result")
+_IN_VAIN_SECONDS = 0.1
+
+
+def _calm(client: AIOKafkaClient) -> None:
+    """Let a client rest when no broker could tell it where things are.
+
+    Its fetcher asks again at once: without brokers, a thousand connections a second and a third of a core.
+    """
+    update = client._metadata_update  # noqa: SLF001
+
+    async def calm_update(*arguments: Any) -> bool:
+        updated: bool = await update(*arguments)
+        if not updated:
+            await asyncio.sleep(_IN_VAIN_SECONDS)
+        return updated
+
+    client._metadata_update = calm_update  # noqa: SLF001
 
 
 class Mark(NamedTuple):
@@ -64,6 +82,7 @@ class Reader:
             max_partition_fetch_bytes=2_097_152,
             check_crcs=True,
         )
+        _calm(self._consumer._client)  # noqa: SLF001 - there is no public way
 
     async def __aenter__(self) -> Self:
         try:

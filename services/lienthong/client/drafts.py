@@ -1,0 +1,127 @@
+"""Documents as statements for the outbox: checked, addressed, encoded once."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from lienthong.client.documents import Document, File
+from lienthong.client.rows import Outgoing
+from lienthong.client.rules import check_document
+from lienthong.kernel.clock import Clock
+from lienthong.kernel.envelope import envelope_id
+from lienthong.kernel.errors import RejectedError
+from lienthong.kernel.judge import Judge
+from lienthong.kernel.lanes import EXPRESS_PRIORITY, lane_of, new_thread
+from lienthong.kernel.limits import MAX_ATTACHMENTS, MAX_ENVELOPE_BYTES, MAX_INLINE_BYTES
+from lienthong.kernel.reasons import Reason
+from lienthong.kernel.statement import (
+    Kind,
+    Statement,
+    attachment_of,
+    check_statement,
+    encode_statement,
+    make_statement,
+)
+from lienthong.kernel.vietnam_time import day_of
+
+__all__ = ["Drafts"]
+
+_RECALL, _UPDATE = 1, 2
+_SEAL_BYTES = 2_048
+"""More than a seal and the frame around it ever need."""
+
+
+def _content_key(statement: Statement, data: bytes, again: str) -> bytes:
+    """SHA-256 over everything in a statement that its author chose: not salt, thread and time."""
+    head = data[: data.index(statement.thread)]
+    tail = data[data.index(statement.salt) + len(statement.salt) :]
+    return sha256(b"%d %d %d " % (len(head), len(tail), statement.priority) + head + tail + again.encode()).digest()
+
+
+def _natural_key(document: Document, now: int) -> str:
+    """What no other new document of the agency should have; empty for a recall or an update, which have it again."""
+    if document.business_type in (_RECALL, _UPDATE):
+        return ""
+    issued = document.promulgation_date or day_of(now)
+    return f"{issued.year}/{document.code_number}/{document.code_notation}"
+
+
+class Drafts:
+    """Makes statements of an agency from its documents.
+
+    Args:
+        judge: its directory says where a document goes.
+    """
+
+    def __init__(self, agency: str, judge: Judge, clock: Clock) -> None:
+        self._agency = agency
+        self._judge = judge
+        self._clock = clock
+
+    def route(self, code: str) -> str | None:
+        """The agency that gets what is addressed to a code now; None if nobody does."""
+        directory = self._judge.directory
+        return directory.route(code, self._clock(), directory.known_at)
+
+    def new(self, document: Document, files: Sequence[File], again: str) -> Outgoing:
+        """A document with a thread of its own.
+
+        Args:
+            document: what is said, and to whom.
+            files: attachments.
+            again: tells two equal documents apart, if both are meant.
+
+        Raises:
+            InvalidDocumentError: it breaks rules for official documents.
+            RejectedError: it would be rejected: an unknown recipient, too many or too large files.
+        """
+        thread = new_thread(express=document.priority >= EXPRESS_PRIORITY)
+        return self.in_thread(thread, document, files, again)
+
+    def in_thread(
+        self, thread: bytes, document: Document, files: Sequence[File], again: str, refers: Sequence[bytes] = ()
+    ) -> Outgoing:
+        """A document that stands in a thread, that of the document it refers to; otherwise as `new`."""
+        check_document(document)
+        now = self._clock()
+        routes = {self.route(code): code for code in document.recipients}
+        if None in routes:
+            raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"recipient {routes[None]!r} is not in the directory")
+        size = sum(len(file.content) for file in files)
+        if size > MAX_INLINE_BYTES or len(files) > MAX_ATTACHMENTS:
+            raise RejectedError(
+                Reason.OVERSIZE,
+                f"{len(files)} files with {size} bytes; at most {MAX_ATTACHMENTS} files with {MAX_INLINE_BYTES}"
+                " bytes travel with a document",
+            )
+        attachments = [attachment_of(file.name, file.media_type, file.content) for file in files]
+        statement = make_statement(
+            sender=self._agency,
+            recipients=list(document.recipients),
+            thread=thread,
+            created=now,
+            priority=document.priority,
+            kind=Kind.DOCUMENT,
+            body=document.to_body(),
+            attachments=attachments,
+        )
+        check_statement(statement)
+        try:
+            data = encode_statement(statement)
+        except ValueError as error:
+            raise RejectedError(Reason.OVERSIZE, str(error)) from error
+        if len(data) + size + _SEAL_BYTES > MAX_ENVELOPE_BYTES:
+            raise RejectedError(
+                Reason.OVERSIZE, f"the document and its files have {len(data) + size} bytes, too many for one envelope"
+            )
+        return Outgoing(
+            envelope_id(data),
+            _content_key(statement, data, again),
+            Kind.DOCUMENT,
+            lane_of(thread, self._judge.lanes),
+            data,
+            [file.content for file in files],
+            now,
+            [route for route in routes if route is not None],
+            refers=refers,
+            natural_key=_natural_key(document, now) if document.code_number else "",
+        )

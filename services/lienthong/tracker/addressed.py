@@ -1,0 +1,43 @@
+"""Which of an entry's routes each recipient has.
+
+The ledger names the recipients and the routes, each route where the first recipient that has it stands
+among the recipients. That is enough without the directory in all cases but one, which is named below.
+"""
+
+from collections.abc import Sequence
+
+__all__ = ["routes_of"]
+
+
+def routes_of(recipients: Sequence[str], routes: Sequence[str]) -> list[str]:
+    """The route of each recipient, in the order of the recipients.
+
+    A recipient that is a route, or has one above it by its code, has that one. Any other, which was
+    merged into another agency or has a parent of another form, brings the next route that nobody brought
+    before it; if there is none, it shares the last one. Where a route that such a recipient may have
+    brought also stands for itself further on, two answers are possible, and it is taken to have brought it.
+
+    Args:
+        recipients: codes, one at least.
+        routes: codes, in ledger order, one at least.
+    """
+    if len(routes) == 1:
+        return [routes[0]] * len(recipients)
+    connected = frozenset(routes)
+    brought: dict[str, None] = {}
+    found: list[str] = []
+    for code in recipients:
+        route = _nearest(code, connected)
+        if route is None:
+            route = routes[len(brought)] if len(brought) < len(routes) else found[-1]
+        brought[route] = None
+        found.append(route)
+    return found
+
+
+def _nearest(code: str, connected: frozenset[str]) -> str | None:
+    while code not in connected:
+        code, dot, _ = code.rpartition(".")
+        if not dot:
+            return None
+    return code

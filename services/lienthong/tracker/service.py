@@ -1,0 +1,139 @@
+"""The shell around the tracker: reads the ledger, and stores rounds in a thread of their own."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from lienthong.kernel.bus import Bus
+from lienthong.kernel.topics import Partition
+from lienthong.runtime.context import Context
+from lienthong.runtime.ledger_follower import LedgerFollower, Taken
+from lienthong.runtime.metrics import KafkaMetrics
+from lienthong.runtime.session import keep_running, lane_count
+from lienthong.tracker.database import Database
+from lienthong.tracker.lease import Lease
+from lienthong.tracker.measures import measure
+from lienthong.tracker.metrics import TrackerMetrics
+from lienthong.tracker.migration import check, migrate
+from lienthong.tracker.reading import read_item
+from lienthong.tracker.store import Step, Store
+
+__all__ = ["serve"]
+
+_log = structlog.get_logger(__name__)
+_Result = TypeVar("_Result")
+_ROUND_RECORDS = 2_000
+_COLLECT_MS = 100
+"""How long entries gather: nobody waits for the tracker, and a transaction costs the same for one and for many."""
+_MEASURE_SECONDS = 5.0
+
+
+async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
+    """Run the tracker until stopping.
+
+    Raises:
+        UnavailableError: there is no ledger, the database does not answer, or its tables are of another version.
+        ValueError: the database's URL or the lanes asked for are wrong.
+        InvariantError: the ledger has a gap, or a record in it is no entry.
+    """
+    database = Database.of(context.settings)
+    try:
+        # One thread, so that the database is not asked by several, and the event loop never waits for it.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracker") as thread:
+            async with context.connect(context.settings.kafka(), "lt-tracker") as bus:
+                lanes = [lane for some in context.lane_groups(await lane_count(bus)).values() for lane in some]
+                metrics = TrackerMetrics(context.registry)
+                part = _Part(bus, lanes, database, thread, context, kafka, metrics)
+                await keep_running(part, context, kafka, stopping)
+    finally:
+        database.close()
+
+
+class _Part:
+    """All lanes, stored together: nobody waits for the tracker, the express lane neither."""
+
+    name = "tracker/ledger"
+
+    def __init__(
+        self,
+        bus: Bus,
+        lanes: list[int],
+        database: Database,
+        thread: ThreadPoolExecutor,
+        context: Context,
+        kafka: KafkaMetrics,
+        metrics: TrackerMetrics,
+    ) -> None:
+        self._bus = bus
+        self._lanes = lanes
+        self._database = database
+        self._store = Store(database)
+        self._thread = thread
+        self._context = context
+        self._kafka = kafka
+        self._metrics = metrics
+        self._measured_at = 0.0
+
+    async def _in_thread(self, action: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, action)
+
+    async def session(self, stopping: asyncio.Event) -> None:
+        """From connecting until stopping, or until Kafka or the database fails."""
+        lease = Lease(self._database, self._lanes)
+        try:
+            await self._in_thread(lease.take)
+            await self._in_thread(lambda: check(self._database) if self._database.is_postgresql else self._migrate())
+            await self._follow(stopping)
+        finally:
+            await self._in_thread(lease.give_back)
+
+    def _migrate(self) -> None:
+        migrate(self._database)
+
+    async def _follow(self, stopping: asyncio.Event) -> None:
+        stored = await self._in_thread(self._store.positions)
+        follower = LedgerFollower(
+            self._bus,
+            group=None,
+            lanes=self._lanes,
+            clock=self._context.clock,
+            rest_ms=_COLLECT_MS,
+            always_rest=True,
+            with_positions=False,
+            stored=stored,
+        )
+        async with follower:
+            begins = dict(follower.positions)
+            await self._in_thread(lambda: self._store.begin({one.number: at for one, at in begins.items()}))
+            self._context.health.ready(self.name)
+            _log.info("ready", part=self.name, lanes=self._lanes, database=str(self._database))
+            while not stopping.is_set():
+                before = dict(follower.positions)
+                taken = await follower.take(0.25, _ROUND_RECORDS)
+                await self._keep(before, follower.positions, taken)
+                self._context.health.alive(self.name)
+                self._kafka.last_progress.labels(self.name).set_to_current_time()
+                for partition, position in follower.positions.items():
+                    self._kafka.position.labels("tracker", partition.number).set(position)
+                for lane, lag in follower.lag().items():
+                    self._kafka.lag.labels("tracker", lane).set(lag)
+                await self._measure()
+
+    async def _keep(self, before: Mapping[Partition, int], after: Mapping[Partition, int], taken: list[Taken]) -> None:
+        steps = {one.number: Step(before[one], position) for one, position in after.items() if position != before[one]}
+
+        def keep() -> None:
+            items = [read_item(lane, record, entry, counts) for lane, record, entry, counts in taken]
+            self._store.apply(steps, items)
+
+        if steps:
+            await self._in_thread(keep)
+
+    async def _measure(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._measured_at >= _MEASURE_SECONDS:
+            self._metrics.show(await self._in_thread(lambda: measure(self._database)), self._context.clock())
+            self._measured_at = now
