@@ -79,6 +79,12 @@ _MENDED = frozenset({FaultKind.SERVICE_CLOCK, FaultKind.OFFSETS_LOST, FaultKind.
 """They wait for one another: the operator mends each before the next."""
 
 
+_AGAIN = frozenset({FaultKind.POISON, FaultKind.DIRECTORY_AWAY, FaultKind.NET_LOST_ANSWER})
+"""They are tried again for a while when another fault has taken away what they need."""
+_AGAIN_SECONDS = 30.0
+_AGAIN_PAUSE_SECONDS = 1.0
+
+
 async def inject(rig: Rig, injection: Injection) -> None:
     """Inject a fault, and end it when its time is over."""
     async with AsyncExitStack() as stack:
@@ -86,7 +92,14 @@ async def inject(rig: Rig, injection: Injection) -> None:
             await stack.enter_async_context(rig.brokers)
         if injection.kind in _MENDED:
             await stack.enter_async_context(rig.topics)
-        await INJECTORS[injection.kind](rig, injection)
+        until = asyncio.get_running_loop().time() + _AGAIN_SECONDS
+        while True:
+            try:
+                return await INJECTORS[injection.kind](rig, injection)
+            except UnavailableError:
+                if injection.kind not in _AGAIN or asyncio.get_running_loop().time() > until:
+                    raise
+            await asyncio.sleep(_AGAIN_PAUSE_SECONDS)
 
 
 def _node(injection: Injection) -> int:
