@@ -41,7 +41,7 @@ async def _play(rig: Rig, schedule: Sequence[Injection], seconds: float) -> list
         at, failed = now_ms(), ""
         try:
             await inject(rig, injection)
-        except (LienthongError, OSError) as error:
+        except (LienthongError, OSError, ValueError) as error:
             # The operator's own connection may fail when a fault meets a broker that is down.
             failed = str(error) or type(error).__name__
             say(f"{injection.kind} could not be injected in full: {failed}")

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lienthong.directory.listing import read_listing
-from lienthong.intake.halt import Halt, read_note
-from lienthong.intake.note import read_generation, write_note
+from lienthong.intake.halt import Halt, generation_of, read_note, write_note
 from lienthong.kernel import codec
 from lienthong.kernel.agency import agency_code, from_qcvn102, to_qcvn102
 from lienthong.kernel.directory import Directory
@@ -135,11 +134,11 @@ def _delivery(data: bytes) -> None:
 
 
 def _note(data: bytes) -> None:
-    text = data.decode("utf-8", "replace")
-    generation, found = read_generation(text), read_note(text)
-    assert generation is None or read_generation(write_note(generation)) == generation
+    note = data.decode("utf-8", "replace")
+    generation = generation_of(note)
+    found = read_note(note)
     if found is not None:
-        again = read_note(write_note("", found))
+        again = read_note(write_note(generation or "", found))
         assert again is not None
         assert found[:2] == again[:2]
 
@@ -204,7 +203,7 @@ TARGETS = {
         Target("schema", [bytes([codec.RECORDS.index("statement")]) + one for one in _STATEMENTS], _schema),
         Target("entry", _entry_seeds(), _entry),
         Target("delivery", [_lines(write_delivery(Delivery(5, 17, NOW, bytes(range(32)), "document")))], _delivery),
-        Target("note", [write_note("0f" * 16, Halt(bytes(32), NOW, "too much is rejected")).encode()], _note),
+        Target("note", [write_note("g1", Halt(bytes(32), NOW, "too much is rejected")).encode()], _note),
         Target("code", [b"H37.DN.001", b"000.00.13.H53", b"G22"], _code),
         Target("listing", [_CSV, b"\xef\xbb\xbf" + _CSV], _file(read_listing)),
         Target("trust", [TRUST.model_dump_json().encode()], _file(Trust.load)),

@@ -1,8 +1,9 @@
 """Halting: intake takes nothing more until the operator says so, also after a restart.
 
-A halt stands beside the committed offsets of the lanes it stopped, as the note Kafka keeps with each:
-what intake remembers of itself is in one place. The operator lifts it by a signed record in the
-directory that names it, so who resumed, when and why stays on record.
+A halt stands beside the committed offsets of the lanes it stopped, in the note Kafka keeps with each:
+what intake remembers of itself is in one place. So does the generation of the topic that an offset is
+one of. The operator lifts a halt by a signed record in the directory that names it, so who resumed,
+when and why stays on record.
 """
 
 import json
@@ -14,7 +15,7 @@ from lienthong.intake.limit import Excess, RejectionWindow, by_agency
 from lienthong.intake.rounds import Round
 from lienthong.kernel.directory import Directory
 
-__all__ = ["GROUP", "Brake", "Halt", "read_note"]
+__all__ = ["GROUP", "Brake", "Halt", "generation_of", "read_note", "write_note"]
 
 GROUP = "lt.intake"
 """Under which intake commits."""
@@ -29,10 +30,29 @@ class Halt(NamedTuple):
     at: int
     why: str
 
-    def told(self) -> dict[str, object]:
-        """What a note says of it; `why` is cut so that brokers take it."""
-        why = self.why.encode("ascii", "backslashreplace")[:1_000].decode()
-        return {"halt": self.id.hex(), "at": self.at, "why": why}
+
+def write_note(generation: str, halt: Halt | None = None) -> str:
+    """Text to be kept beside a committed offset; below 4,096 bytes, which is the most that brokers take.
+
+    Args:
+        generation: of the topic that the offset is one of. Kafka keeps offsets by the topic's name: a commit that
+            arrives after the topic was deleted and made again would pass for one of the new topic.
+        halt: one that stands.
+    """
+    told: dict[str, str | int] = {"generation": generation}
+    if halt is not None:
+        why = halt.why.encode("ascii", "backslashreplace")[:1_000].decode()
+        told |= {"halt": halt.id.hex(), "at": halt.at, "why": why}
+    return json.dumps(told)
+
+
+def generation_of(note: str) -> str | None:
+    """The generation that a note beside a committed offset tells of; None if it tells of none."""
+    try:
+        generation = json.loads(note)["generation"]
+    except (KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return generation if isinstance(generation, str) else None
 
 
 def read_note(note: str) -> Halt | None:

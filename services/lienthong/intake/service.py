@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from lienthong.intake.halt import GROUP, Brake, Halt
+from lienthong.intake.halt import GROUP, Brake, Halt, generation_of, write_note
 from lienthong.intake.limit import Limit, RejectionWindow
 from lienthong.intake.metrics import IntakeMetrics
-from lienthong.intake.note import read_generation, write_note
 from lienthong.intake.rounds import Round, judge_round
 from lienthong.kernel.bus import Bus, Publisher, Reader
 from lienthong.kernel.directory_reader import DirectoryReader
@@ -270,7 +269,7 @@ class _Part:
                 mark = marks.get(one)
                 if mark and self._brake.found(mark.note, self._judge.directory):
                     self._noted.add(one.number)
-                if mark and read_generation(mark.note) not in {None, existing[one.topic]}:
+                if mark and generation_of(mark.note) not in {None, existing[one.topic]}:
                     # Committed once more before anybody noticed; the new topic is taken whole.
                     _log.error("topic_made_again", part=self.name, topic=one.topic, lane=one.number, read=mark.offset)
                     mark = None

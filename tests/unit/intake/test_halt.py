@@ -5,16 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.directory.records import sign_lift
-from lienthong.intake.halt import Brake, Halt, read_note
+from lienthong.intake.halt import Brake, Halt, generation_of, read_note, write_note
 from lienthong.intake.limit import Limit, RejectionWindow
-from lienthong.intake.note import read_generation, write_note
 from lienthong.intake.rounds import Rejection, Round
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import Partition, outbox
 from unit.kernel.world import NOW, OPERATOR_KEY, ORIGIN, TRUST, quick
-
-GENERATION = "0f" * 16
 
 
 def brake() -> Brake:
@@ -75,11 +72,11 @@ def test_a_halt_that_was_noted_stands_after_a_restart_until_it_is_lifted() -> No
     first.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
     (halt,) = first.standing(Directory(TRUST))
 
-    assert second.found(write_note(GENERATION, halt), Directory(TRUST))
+    assert second.found(write_note("g", halt), Directory(TRUST))
     assert [halt] == second.standing(Directory(TRUST))
     assert not second.admits(Round(), part="intake/ordinary", now=0.0, at=NOW)
     assert [] == second.standing(lifted(halt.id))
-    assert not brake().found(write_note(GENERATION, halt), lifted(halt.id))
+    assert not brake().found(write_note("g", halt), lifted(halt.id))
 
 
 def test_the_same_round_at_another_moment_is_another_halt() -> None:
@@ -96,24 +93,11 @@ def test_the_same_round_at_another_moment_is_another_halt() -> None:
 @quick
 def test_a_note_holds_what_brokers_take(at: int, why: str) -> None:
     """At most 4,096 bytes, whatever the reason says; id and moment come back."""
-    note = write_note(GENERATION, Halt(bytes(range(32)), at, why))
+    note = write_note("g", Halt(bytes(range(32)), at, why))
     assert len(note.encode()) <= 4_096
     found = read_note(note)
     assert found is not None
     assert (bytes(range(32)), at) == found[:2]
-    assert read_generation(note) == GENERATION
-
-
-def test_a_note_without_a_halt_tells_of_the_topic_only() -> None:
-    """Every committed offset says of which topic it is."""
-    assert read_note(write_note(GENERATION)) is None
-    assert read_generation(write_note(GENERATION)) == GENERATION
-
-
-@pytest.mark.parametrize("note", ["", "null", "[]", "{}", "7", "[" * 100_000, '{"generation": 1}'])
-def test_a_note_without_a_topic_says_nothing(note: str) -> None:
-    """As those that were written before there were such notes, or by other tools."""
-    assert read_generation(note) is None
 
 
 @pytest.mark.parametrize(
@@ -125,3 +109,15 @@ def test_a_note_without_a_topic_says_nothing(note: str) -> None:
 def test_what_other_tools_note_is_no_halt(note: str) -> None:
     """Kafka lets anybody who commits write anything there."""
     assert read_note(note) is None
+
+
+def test_a_note_tells_the_generation_with_and_without_a_halt() -> None:
+    """Whose offset it stands beside."""
+    assert "g1" == generation_of(write_note("g1")) == generation_of(write_note("g1", Halt(bytes(32), 1, "why")))
+    assert read_note(write_note("g1")) is None
+
+
+@pytest.mark.parametrize("note", ["", "null", "[]", "{}", "[" * 100_000, '{"generation": 1}', '{"halt": "00"}'])
+def test_a_note_without_a_generation_tells_none(note: str) -> None:
+    """An older intake's, or that of somebody else's tool."""
+    assert generation_of(note) is None
