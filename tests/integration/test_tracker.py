@@ -57,15 +57,16 @@ class Tracked:
         self.database.close()
 
 
-async def answer(client: Client, status: Status, count: int) -> None:
-    """Receive so many documents and say a status of each; every tenth is refused."""
+async def answer(client: Client, status: Status, words: str, count: int) -> None:
+    """Receive so many documents that speak of this and say a status of each; every tenth is refused."""
     got = 0
     async for delivery in client.receive():
         if got % 10:
             await delivery.acknowledge(status)
         else:
             await delivery.acknowledge(Status.REFUSED, "không đúng thẩm quyền")
-        got += 1
+        # What other tests have left is answered as well and is none of ours.
+        got += words in delivery.document.subject
         if got == count:
             return
 
@@ -75,8 +76,8 @@ async def converse(backbone: Backbone) -> bytes:
     async with backbone.client("G22") as sender, backbone.client("H26") as one, backbone.client("H29") as other:
         words = secrets.token_hex(4)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(answer(one, Status.ACCEPTED, DOCUMENTS))
-            tasks.create_task(answer(other, Status.DONE, DOCUMENTS))
+            tasks.create_task(answer(one, Status.ACCEPTED, words, DOCUMENTS))
+            tasks.create_task(answer(other, Status.DONE, words, DOCUMENTS))
             sent = []
             for number in range(DOCUMENTS):
                 document = Document(recipients=RECIPIENTS, subject=f"V/v {words} {number}", priority=3 * (number % 2))
