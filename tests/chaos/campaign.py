@@ -11,7 +11,7 @@ from typing import Any
 from chaos.checker import Allowed, Kind, Violation, check
 from chaos.faults import allowed, inject
 from chaos.history import Event, History, read_journal
-from chaos.operator_faults import resume
+from chaos.operator_faults import on_duty
 from chaos.processes import together
 from chaos.report import Injected, Journeys, blamed
 from chaos.reread import read_damage, read_inboxes, read_ledger, read_outboxes
@@ -41,9 +41,9 @@ async def _play(rig: Rig, schedule: Sequence[Injection], seconds: float) -> list
         at, failed = now_ms(), ""
         try:
             await inject(rig, injection)
-        except (LienthongError, OSError) as error:
+        except (LienthongError, OSError, ValueError) as error:
             # The operator's own connection may fail when a fault meets a broker that is down.
-            failed = str(error)
+            failed = str(error) or type(error).__name__
             say(f"{injection.kind} could not be injected in full: {failed}")
         injected.append(Injected(injection, at, now_ms(), failed))
 
@@ -117,14 +117,13 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
     began = time.monotonic()
     remade = any(one.kind is FaultKind.TOPIC_AGAIN for one in schedule)
     async with Rig.running(folder, options.rate, say, seed=options.seed, remade=remade) as rig:
-        injected = await _play(rig, schedule, options.minutes * 60)
-        # Faults that make most agencies wrong at once, as a revoked key of each, halt intake until it is resumed.
-        resuming = asyncio.create_task(resume(rig))
+        duty = asyncio.create_task(on_duty(rig, say))
         try:
+            injected = await _play(rig, schedule, options.minutes * 60)
             await rig.heal(say)
         finally:
-            resuming.cancel()
-            await asyncio.wait([resuming])
+            duty.cancel()
+            await asyncio.wait([duty])
         # What a second process of an agency left unsent when it died goes out when the next one starts.
         await together(agent.kill() for agent in rig.agents.values())
         say("healed; waiting until every document has come to its end")
@@ -141,6 +140,7 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
         "seed": options.seed,
         "minutes": options.minutes,
         "rate": options.rate,
+        "seconds_of_load": journeys.seconds,
         "seconds_in_all": round(time.monotonic() - began),
         "seconds_to_drain": round(drained - healed),
         "counts": history.counts(),

@@ -14,8 +14,8 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from lienthong.embedded import EmbeddedCluster
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.topics import LEDGER
 
-__all__ = ["Kill", "Stream", "healed", "kill_each", "stream"]
+__all__ = ["Kill", "Stream", "all_in_sync", "healed", "kill_each", "stream"]
 
 _EVERY_SECONDS = 0.02
 _WATCH_SECONDS = 8.0
@@ -113,11 +113,21 @@ async def healed(cluster: EmbeddedCluster) -> None:
     """
     async with asyncio.timeout(_HEAL_SECONDS):
         while True:
-            with suppress(UnavailableError):
-                partitions = await asyncio.to_thread(cluster.partitions, LEDGER)
-                if all(len(one.in_sync) == len(one.replicas) and one.leader for one in partitions.values()):
-                    return
+            if await asyncio.to_thread(all_in_sync, cluster, [LEDGER]):
+                return
             await asyncio.sleep(0.1)
+
+
+def all_in_sync(cluster: EmbeddedCluster, topics: Iterable[str]) -> bool:
+    """Whether every copy of these topics is in sync; no when nobody answers or one is not there."""
+    try:
+        return all(
+            one.leader and len(one.in_sync) == len(one.replicas)
+            for topic in topics
+            for one in cluster.partitions(topic).values()
+        )
+    except UnavailableError:
+        return False
 
 
 async def kill_each(cluster: EmbeddedCluster, flowing: Stream, nodes: Sequence[int]) -> list[Kill]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chaos.checker import Allowed
-from chaos.failover import healed
+from chaos.failover import all_in_sync
 from chaos.net_faults import directory_away, net_cut, net_cut_brokers, net_cut_one_way, net_lost_answer, net_slow
 from chaos.operator_faults import offsets_lost, remakes_outbox, service_clock, topic_again
 from chaos.poison import poison
@@ -31,6 +31,9 @@ _ROLL_SECONDS = 1.0
 _SAMPLES = 3
 _HOUR_MS = 3_600_000
 _DAMAGED_BYTES = 8_192
+_WHOLE_SECONDS = 120.0
+_WHOLE_LOOKS = 3
+_WHOLE_PAUSE_SECONDS = 0.5
 _NOTICED_SECONDS = 8
 
 _REJECTIONS: Mapping[FaultKind, tuple[str, ...]] = MappingProxyType(
@@ -79,6 +82,12 @@ _MENDED = frozenset({FaultKind.SERVICE_CLOCK, FaultKind.OFFSETS_LOST, FaultKind.
 """They wait for one another: the operator mends each before the next."""
 
 
+_AGAIN = frozenset({FaultKind.POISON, FaultKind.DIRECTORY_AWAY, FaultKind.NET_LOST_ANSWER})
+"""They are tried again for a while when another fault has taken away what they need."""
+_AGAIN_SECONDS = 30.0
+_AGAIN_PAUSE_SECONDS = 1.0
+
+
 async def inject(rig: Rig, injection: Injection) -> None:
     """Inject a fault, and end it when its time is over."""
     async with AsyncExitStack() as stack:
@@ -86,7 +95,14 @@ async def inject(rig: Rig, injection: Injection) -> None:
             await stack.enter_async_context(rig.brokers)
         if injection.kind in _MENDED:
             await stack.enter_async_context(rig.topics)
-        await INJECTORS[injection.kind](rig, injection)
+        until = asyncio.get_running_loop().time() + _AGAIN_SECONDS
+        while True:
+            try:
+                return await INJECTORS[injection.kind](rig, injection)
+            except UnavailableError:
+                if injection.kind not in _AGAIN or asyncio.get_running_loop().time() > until:
+                    raise
+            await asyncio.sleep(_AGAIN_PAUSE_SECONDS)
 
 
 def _node(injection: Injection) -> int:
@@ -135,17 +151,41 @@ async def _broker_roll(rig: Rig, _: Injection) -> None:
 
 async def _broker_cut(rig: Rig, injection: Injection) -> None:
     number = _node(injection)
-    await healed(rig.cluster)
+    await _whole(rig, number)
     await asyncio.to_thread(rig.cluster.kill, number)
     damage(rig.cluster.folder(number).data, random.Random(injection.choice))
     await asyncio.sleep(injection.seconds)
     await rig.start_brokers([number])
-    await healed(rig.cluster)
+    await _whole(rig, number)
+
+
+async def _whole(rig: Rig, number: int) -> None:
+    """Wait until all copies are in sync of everything that a broker has a copy of, and stay so for some looks.
+
+    Otherwise the copy that is cut may be the only one in sync. Kafka makes it the leader again, as the last one that
+    was, and the others cut theirs to be like it.
+
+    Raises:
+        UnavailableError: they are not in time.
+    """
+    data, seen = rig.cluster.folder(number).data, 0
+    until = asyncio.get_running_loop().time() + _WHOLE_SECONDS
+    while seen < _WHOLE_LOOKS:
+        if asyncio.get_running_loop().time() > until:
+            raise UnavailableError("not all copies are in sync")
+        await asyncio.sleep(_WHOLE_PAUSE_SECONDS)
+        topics = {folder.name.rpartition("-")[0] for folder in _partitions(data)}
+        seen = seen + 1 if await asyncio.to_thread(all_in_sync, rig.cluster, topics) else 0
+
+
+def _partitions(data: Path) -> list[Path]:
+    """Folders of the backbone's partitions in the folder of a broker; those that are being deleted left out."""
+    return sorted(folder for folder in data.glob("lt.*") if folder.name.rpartition("-")[2].isdigit())
 
 
 def damage(data: Path, chance: random.Random) -> None:
     """Cut off or overwrite the end of the newest file of records of every partition of the backbone."""
-    for folder in sorted(data.glob("lt.*")):
+    for folder in _partitions(data):
         newest = max(folder.glob("*.log"))
         size = newest.stat().st_size
         some = min(size, chance.randrange(1, _DAMAGED_BYTES))

@@ -4,18 +4,18 @@ import asyncio
 import os
 import random
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 
 from chaos.rig import REMADE, SERVICES, Rig
 from chaos.schedule import Injection
 from lienthong.cli.resume import standing
-from lienthong.directory.operator import Operator
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.errors import UnavailableError
-from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.ledger import is_genesis, read_delivery
 from lienthong.kernel.topics import Partition, inbox, outbox
 
-__all__ = ["offsets_lost", "remakes_outbox", "resume", "service_clock", "topic_again"]
+__all__ = ["offsets_lost", "on_duty", "remakes_outbox", "service_clock", "topic_again"]
 
 _HOUR_MS = 3_600_000
 _TRIES = 60
@@ -23,10 +23,8 @@ _FORGET_SECONDS = 20.0
 _MEND_SECONDS = 90.0
 _LOOK_SECONDS = 0.5
 _OFF_SECONDS = 1.0
-
-
-def _operator_key(rig: Rig) -> SigningKey:
-    return SigningKey.load(rig.backbone.settings.home / "keys" / "operator.pem")
+_WRITTEN_SECONDS = 600.0
+_DUTY_SECONDS = 3.0
 
 
 async def _forget_offsets(rig: Rig, service: str) -> None:
@@ -85,19 +83,13 @@ async def service_clock(rig: Rig, injection: Injection) -> None:
         service.words = usual
         await service.kill()
         if name == "intake":
-            await resume(rig)
+            await _resume(rig)
     # Receipts that were rejected for a clock are said again only when the notary reads the ledger again.
     if (name, ahead) in {("intake", -_HOUR_MS), ("notary", _HOUR_MS)}:
         await _start_without_offsets(rig, "notary")
 
 
-async def resume(rig: Rig) -> None:
-    """Lift what intake halted for, until it goes on.
-
-    Raises:
-        UnavailableError: it does not in time.
-    """
-    settings = rig.backbone.settings
+async def _resume(rig: Rig) -> None:
     until = asyncio.get_running_loop().time() + _MEND_SECONDS
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
@@ -106,14 +98,32 @@ async def resume(rig: Rig) -> None:
             return
         if asyncio.get_running_loop().time() > until:
             raise UnavailableError(f"intake does not go on: {waiting}")
-        try:
-            async with rig.backbone.bus("chaos-resume") as bus:
-                halts = await standing(bus, await DirectoryReader(bus, rig.backbone.trust).load())
-            if halts:
-                async with Operator.open(settings.kafka(), rig.backbone.trust, _operator_key(rig)) as operator:
-                    await operator.lift([one.id for one in halts], "a fault was injected", settings.backbone)
-        except UnavailableError:
-            continue
+        await _lift(rig, "the clock was wrong")
+
+
+async def _lift(rig: Rig, why: str) -> None:
+    """Lift what stands, unless Kafka cannot be reached at the moment."""
+    with suppress(UnavailableError):
+        async with rig.backbone.bus("chaos-resume") as bus:
+            halts = await standing(bus, await DirectoryReader(bus, rig.backbone.trust).load())
+        if halts:
+            async with rig.operator() as operator:
+                await operator.lift([one.id for one in halts], why, rig.backbone.settings.backbone)
+
+
+async def on_duty(rig: Rig, say: Callable[[str], None]) -> None:
+    """Be the operator whom a halt calls, until cancelled.
+
+    Three revoked keys within five minutes are as much of the agencies as a fault that concerns all; the operator
+    finds the rejections to be right and lets intake go on. A wrong clock is mended first, by whoever made it wrong.
+    """
+    while True:
+        await asyncio.sleep(_DUTY_SECONDS)
+        told = [str(why) for why in (await rig.waiting("intake")).values() if "until the operator resumes" in str(why)]
+        if told:
+            async with rig.topics:
+                say(f"the operator lifts what intake halted for: {told[0][:300]}")
+                await _lift(rig, "the rejections are right, or their cause is mended")
 
 
 def remakes_outbox(injection: Injection) -> bool:
@@ -128,22 +138,17 @@ async def topic_again(rig: Rig, injection: Injection) -> None:
         UnavailableError: it cannot be mended in time.
     """
     mend = _outbox_again if remakes_outbox(injection) else _inbox_again
-    async with asyncio.timeout(2 * _MEND_SECONDS):
+    async with asyncio.timeout(2 * _MEND_SECONDS + _WRITTEN_SECONDS):
         await mend(rig, injection.seconds)
 
 
 async def _delete(rig: Rig, topic: str) -> None:
-    async with rig.backbone.bus("chaos-administrator") as bus:
-        await bus.delete_topics([topic])
-
-
-async def _provision(rig: Rig) -> None:
     while True:
         try:
-            settings = rig.backbone.settings
-            async with Operator.open(settings.kafka(), rig.backbone.trust, _operator_key(rig)) as operator:
-                await operator.provision()
+            async with rig.backbone.bus("chaos-administrator") as bus:
+                await bus.delete_topics([topic])
         except UnavailableError:
+            # Whether it is gone is unknown, and what is begun is brought to its end.
             await asyncio.sleep(_LOOK_SECONDS)
         else:
             return
@@ -155,7 +160,7 @@ async def _outbox_again(rig: Rig, seconds: float) -> None:
     alarms = intake.alarms
     await _delete(rig, outbox(REMADE))
     await asyncio.sleep(seconds)
-    await _provision(rig)
+    await rig.provision()
     until = asyncio.get_running_loop().time() + _MEND_SECONDS
     # Another fault may have ended intake before it looked; then the new one reads the new topic as it is.
     starts = intake.starts
@@ -176,7 +181,7 @@ async def _inbox_again(rig: Rig, seconds: float) -> None:
     await agent.stop()
     await dispatch.stop()
     try:
-        await _provision(rig)
+        await rig.provision()
         await _forget_offsets(rig, "dispatch")
     finally:
         await dispatch.start()

@@ -59,6 +59,11 @@ class Journeys(NamedTuple):
         ends = sorted(end for _, end in spans.values() if end is not None)
         return cls(spans, sorted(begin for begin, _ in spans.values()), ends)
 
+    @property
+    def seconds(self) -> int:
+        """From the first document that was handed over to the last."""
+        return (self.begins[-1] - self.begins[0]) // 1_000 if self.begins else 0
+
     def in_flight(self, moment: int) -> int:
         """How many documents were on their way at a moment."""
         return bisect_right(self.begins, moment) - bisect_right(self.ends, moment)
@@ -127,7 +132,8 @@ def _totals(result: Mapping[str, Any]) -> str:
     told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
     return (
         f"- seed {result['seed']}, {result['minutes']:g} minutes, {result['rate']:g} documents a second of each agency:"
-        f" {counts['sends']:,} documents handed over, {counts['sends'] / result['minutes'] / 60:.0f} a second"
+        f" {counts['sends']:,} documents handed over in {result['seconds_of_load']} s,"
+        f" {counts['sends'] / max(1, result['seconds_of_load']):.0f} a second"
         f" ({counts['ok']:,} ok, {counts['unknown']:,} unknown, {counts['failed']:,} failed),"
         f" {counts['deliveries']:,} deliveries ({counts['redelivered']:,} marked as repeated),"
         f" {counts['acknowledgements']:,} acknowledgements, {counts['ledger_entries']:,} ledger entries"

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -12,8 +12,10 @@ from backbone import Backbone, open_backbone
 from chaos.network import AGENTS, SERVICES_SIDE, Network
 from chaos.processes import Managed, supervise, together
 from lienthong.demo.stage import free_port
+from lienthong.directory.operator import Operator
 from lienthong.embedded import EmbeddedCluster
 from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.keys import SigningKey
 
 __all__ = ["AGENCIES", "REMADE", "SERVICES", "SMALL_NODE", "Rig", "small_disk"]
 
@@ -27,6 +29,8 @@ SMALL_NODE = 3
 """The node whose disk can be filled."""
 _SMALL_DISK_MIB = 6_144
 _READY_SECONDS = 90.0
+_HEAL_SECONDS = 600.0
+"""A service whose offsets were lost reads the whole ledger again before it is ready."""
 _PAUSE_SECONDS = 0.5
 _PROBE = aiohttp.ClientTimeout(total=5)
 
@@ -144,15 +148,18 @@ class Rig:
             await asyncio.wait([supervising])
             await together(one.stop() for one in self.managed())
 
-    async def ready(self) -> None:
+    async def ready(self, seconds: float = _READY_SECONDS) -> None:
         """Wait until all services say that they are ready.
+
+        Args:
+            seconds: how long.
 
         Raises:
             UnavailableError: one is not in time; says what it waits for.
         """
         waiting: dict[str, object] = {}
         try:
-            async with asyncio.timeout(_READY_SECONDS):
+            async with asyncio.timeout(seconds):
                 while True:
                     waiting = {}
                     for name in self._ports:
@@ -161,7 +168,7 @@ class Rig:
                         return
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError as error:
-            raise UnavailableError(f"after {_READY_SECONDS:.0f} s there still waits: {waiting}") from error
+            raise UnavailableError(f"after {seconds:.0f} s there still waits: {waiting}") from error
 
     async def waiting(self, name: str) -> dict[str, object]:
         """What a service waits for; nothing when it is ready."""
@@ -201,12 +208,32 @@ class Rig:
         for number in (1, 2, 3):
             self.cluster.resume(number)
         say("healing: brokers")
-        await asyncio.to_thread(self.cluster.up)
+        await asyncio.to_thread(self.cluster.up, timeout_seconds=_HEAL_SECONDS)
         for one in self.extra:
             await one.stop()
         self.extra.clear()
+        say("healing: topics")
+        async with asyncio.timeout(_HEAL_SECONDS):
+            await self.provision()
         say("healing: services")
-        await self.ready()
+        await self.ready(_HEAL_SECONDS)
+
+    async def provision(self) -> None:
+        """Make the topics that are missing, as the operator does; again and again until it works."""
+        while True:
+            try:
+                async with self.operator() as operator:
+                    await operator.provision()
+            except UnavailableError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
+
+    def operator(self) -> AbstractAsyncContextManager[Operator]:
+        """The operator of this backbone, connected."""
+        settings = self.backbone.settings
+        key = SigningKey.load(settings.home / "keys" / "operator.pem")
+        return Operator.open(settings.kafka(), self.backbone.trust, key)
 
 
 @contextmanager

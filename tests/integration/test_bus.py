@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 from lienthong.demo.stage import free_port
 from lienthong.directory.provisioning import provision
 from lienthong.embedded import EmbeddedKafka
-from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Publisher, Reader, Row
+from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Mark, Publisher, Reader, Row
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.ledger import Record, is_genesis
 from lienthong.kernel.reasons import Reason
@@ -488,11 +488,11 @@ async def test_a_note_stands_beside_an_offset_until_the_next_commit(bus: Bus) ->
     group = f"{topic}.group"
     async with bus.reader(group=group) as reader:
         await reader.assign({zero: 0, one: 0})
-        assert {} == await reader.notes([zero, one])
+        assert {} == await reader.marks([zero, one])
         await reader.commit({zero: 0, one: 0}, {one: "đứng lại"})
     async with bus.reader(group=group) as reader:
-        assert {one: "đứng lại"} == await reader.notes([zero, one])
+        assert {zero: Mark(0, ""), one: Mark(0, "đứng lại")} == await reader.marks([zero, one])
         assert {zero: 0, one: 0} == await reader.committed([zero, one])
         await reader.assign({zero: 0, one: 0})
         await reader.commit({one: 0})
-        assert {} == await reader.notes([zero, one])
+        assert {zero: Mark(0, ""), one: Mark(0, "")} == await reader.marks([zero, one])

@@ -41,8 +41,8 @@ async def test_what_was_committed_of_the_topic_before_does_not_hide_what_the_new
         await accepted(backbone, before, 20)
         await intake.stop()
         async with bus.reader(group=GROUP) as reader:
-            committed, notes = await reader.committed([OUT]), await reader.notes([OUT])
-        assert {OUT: 21} == committed
+            mark = (await reader.marks([OUT]))[OUT]
+        assert 21 == mark.offset
 
         await bus.delete_topics([OUT.topic])
         key = SigningKey.load(backbone.settings.home / "keys" / "operator.pem")
@@ -54,7 +54,7 @@ async def test_what_was_committed_of_the_topic_before_does_not_hide_what_the_new
             await again.append({OUT: backbone.sealed("G22", "H26", 40)})
         async with bus.reader(group=GROUP) as reader:
             await reader.assign({OUT: 0})
-            await reader.commit(committed, notes)
+            await reader.commit({OUT: mark.offset}, {OUT: mark.note})
 
     await backbone.start("intake")
     entries = await accepted(backbone, after, 40)

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self, TypeVar, cast
 from zlib import crc32
 
-from lienthong.kernel.bus import Appended, Bus, Connect, KafkaSettings, Publisher, Reader, Row
+from lienthong.kernel.bus import Appended, Bus, Connect, KafkaSettings, Mark, Publisher, Reader, Row
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
@@ -307,15 +307,16 @@ class ModelReader(Reader):
         )
         return {one: offset for one, offset in found.items() if offset is not None}
 
-    async def notes(self, partitions: Collection[Partition]) -> dict[Partition, str]:
-        """Notes beside what the group has committed."""
+    async def marks(self, partitions: Collection[Partition]) -> dict[Partition, Mark]:
+        """What the group has committed, and the notes beside it."""
         group, brokers = self._group, self._network.brokers
         if group is None:
             raise AssertionError("a reader without a group has committed nothing")
         found = await self._ask(
-            lambda: {one: brokers.note(group, one) for one in partitions}, self._network.node_of(group)
+            lambda: {one: (brokers.committed(group, one), brokers.note(group, one)) for one in partitions},
+            self._network.node_of(group),
         )
-        return {one: note for one, note in found.items() if note}
+        return {one: Mark(offset, note) for one, (offset, note) in found.items() if offset is not None}
 
     async def begins(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """First offsets."""

@@ -227,3 +227,52 @@ def test_intake_reads_the_directory_to_its_end_before_it_calls_a_key_unknown(tmp
         assert [""] == [entry.reason for entry in entries if entry.outcome is not Outcome.OPENED]
 
     on_virtual_time(brokers, use_a_new_key)
+
+
+@pytest.mark.parametrize("again", [1, 8])
+def test_what_was_committed_of_a_topic_that_is_no_more_says_nothing_of_the_new_one(tmp_path: Path, again: int) -> None:
+    """Intake may commit once more after its out topic was made again, before it notices, and then ends by its alarm.
+
+    Started again it takes the new topic from its first record on, whether that is longer by now or not; to go on
+    from the old offset would lose the records before it and stop whoever reads the ledger for ever.
+    """
+    brokers, group, partition = Brokers(), "lt.intake", Partition(outbox("H01"), 1)
+    generations: list[str] = []
+
+    async def make_again(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1")
+        connect = connector(network)
+
+        async def write_and_run(count: int) -> None:
+            generations.append(brokers.generation(partition.topic) or "")
+            async with connect(settings.kafka(), "test") as bus, bus.publisher() as publisher:
+                await publisher.append({partition: [Row(b"nonsense", key=b"x")] * count})
+            context = Context(settings, trust, clock=lambda: NOW, connect=connect)
+            stopping = asyncio.Event()
+            asyncio.get_running_loop().call_later(2.0, stopping.set)
+            await intake(context, KafkaMetrics.register(context.registry), stopping)
+
+        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies([ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)])
+            await write_and_run(5)
+            read, note = brokers.committed(group, partition), brokers.note(group, partition)
+            assert read is not None
+            brokers.delete(partition.topic)
+            await operator.provision(lanes=2)
+            brokers.commit(group, {partition: read}, {partition: note})
+        await write_and_run(again)
+
+    on_virtual_time(brokers, make_again)
+    sources = [
+        (entry.source.generation, entry.source.offset)
+        for record in brokers.fetch(Partition(LEDGER, 1), 0, 100)
+        if not is_genesis(record)
+        for entry in [read_entry(record)]
+    ]
+    end = brokers.end(partition)
+    old, new = generations
+    assert [offset for generation, offset in sources if generation == new] == list(range(end))
+    assert [offset for generation, offset in sources if generation == old] == list(range(len(sources) - end))

@@ -79,8 +79,8 @@ async def standing(bus: Bus, directory: Directory) -> list[Halt]:
     counts = await bus.partition_counts(outbox(agency) for agency in directory.connected())
     partitions = [Partition(topic, lane) for topic, lanes in counts.items() for lane in range(lanes)]
     async with bus.reader(group=GROUP) as reader:
-        notes = await reader.notes(partitions)
-    found = {halt.id: halt for halt in map(read_note, notes.values()) if halt is not None}
+        marks = await reader.marks(partitions)
+    found = {halt.id: halt for mark in marks.values() if (halt := read_note(mark.note)) is not None}
     return sorted((one for one in found.values() if not directory.is_lifted(one.id)), key=lambda halt: halt.at)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from lienthong.intake.halt import GROUP, Brake, generation_of, write_note
+from lienthong.intake.halt import GROUP, Brake, Halt, generation_of, write_note
 from lienthong.intake.limit import Limit, RejectionWindow
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.intake.rounds import Round, judge_round
@@ -222,8 +222,7 @@ class _Part:
         changed = {one: offset for one, offset in self._positions.items() if self._committed.get(one) != offset}
         now = asyncio.get_running_loop().time()
         pulse = now - self._committed_at >= _PULSE_SECONDS
-        halt = None
-        marked: dict[int, Partition] = {}
+        noted: dict[Partition, Halt] = {}
         if self._stands_still():
             if pulse:
                 self._noted.clear()  # whatever is stored again is stored with its note
@@ -233,17 +232,15 @@ class _Part:
                     one.number: one for one in sorted(self._positions, reverse=True) if one.number not in self._noted
                 }
                 (halt, *_) = self._brake.standing(self._judge.directory)
-                changed.update({one: self._positions[one] for one in marked.values()})
+                noted = dict.fromkeys(marked.values(), halt)
+                changed.update({one: self._positions[one] for one in noted})
         elif not changed and pulse:
             changed = dict(list(self._positions.items())[:1])
         if changed:
-            notes = {
-                one: write_note(self._generations[one.topic], halt if marked.get(one.number) == one else None)
-                for one in changed
-            }
+            notes = {one: write_note(self._generations[one.topic], noted.get(one)) for one in changed}
             await reader.commit(changed, notes)
             self._committed.update(changed)
-            self._noted.update(marked)
+            self._noted.update(one.number for one in noted)
             self._committed_at = now
         self._metrics.rejected_share.set(self._brake.share(now))
         self._context.health.alive(self.name)
@@ -265,25 +262,25 @@ class _Part:
         if partitions:
             await reader.assign({**self._positions, **dict.fromkeys(partitions, 0)})
             # The end last: another intake may read on and commit in between, and that is no truncation.
-            committed = await reader.committed(partitions)
+            marks = await reader.marks(partitions)
             begins = await reader.begins(partitions)
             ends = await reader.ends(partitions)
-            for one, note in (await reader.notes(partitions)).items():
-                if generation_of(note) not in (None, existing[one.topic]):
-                    # Committed by an intake that read the topic which was deleted.
-                    _log.error("topic_made_again", part=self.name, topic=one.topic, lane=one.number)
-                    committed.pop(one, None)
-                if self._brake.found(note, self._judge.directory):
-                    self._noted.add(one.number)
             for one in partitions:
-                start = committed.get(one, begins[one])
+                mark = marks.get(one)
+                if mark and self._brake.found(mark.note, self._judge.directory):
+                    self._noted.add(one.number)
+                if mark and generation_of(mark.note) not in {None, existing[one.topic]}:
+                    # Committed once more before anybody noticed; the new topic is taken whole.
+                    _log.error("topic_made_again", part=self.name, topic=one.topic, lane=one.number, read=mark.offset)
+                    mark = None
+                start = mark.offset if mark else begins[one]
                 if start > ends[one] or start < begins[one]:
                     raise InvariantError(
                         f"{one.topic} lane {one.number} was read up to offset {start} but now goes from"
                         f" {begins[one]} to {ends[one]}: it was truncated or made again"
                     )
                 self._positions[one] = start
-                self._committed[one] = committed.get(one, -1)
+                self._committed[one] = mark.offset if mark else -1
             reader.seek(self._positions)
         self._generations.update({topic: existing[topic] for topic in new})
         if not missing:

@@ -32,7 +32,8 @@ def result(*kinds: tuple[FaultKind, int], seed: int = 7, violations: Sequence[Vi
     counts = {"sends": 1_200, "ok": 1_190, "unknown": 7, "failed": 3, "deliveries": 2_000, "redelivered": 5,
               "acknowledgements": 2_001, "ledger_entries": 3_000, "void": 9}  # fmt: skip
     found = {
-        "seed": seed, "minutes": 2.0, "rate": 2.5, "seconds_in_all": 200, "seconds_to_drain": 11, "counts": counts,
+        "seed": seed, "minutes": 2.0, "rate": 2.5, "seconds_of_load": 150, "seconds_in_all": 200,
+        "seconds_to_drain": 11, "counts": counts,
         "lost_answers": 4, "violations": violations, "violations_by_fault": {"poison": len(violations)},
         "faults": [{"kind": kind, "at": 1.0, "in_flight": flight, "failed": ""} for kind, flight in kinds],
     }  # fmt: skip
@@ -72,6 +73,14 @@ def test_a_violation_belongs_to_the_faults_at_work_on_its_document() -> None:
     endless = Violation(Kind.UNDELIVERED, f"{RUN}/1 was never handed to H26")
     assert {"net-cut": 1, "client-kill": 1, "broker-kill": 1} == blamed([endless], faults, journeys)
     assert {"no one document": 1} == blamed([Violation(Kind.AUDIT, "a hole")], faults, journeys)
+
+
+def test_the_rate_is_over_the_time_in_which_documents_were_sent() -> None:
+    """Agencies go on sending while the last faults are mended, which may be longer than the minutes asked for."""
+    assert 12 == Journeys.of([*journey(0, 1_000), *journey(1, 13_400)]).seconds
+    assert 0 == Journeys.of([]).seconds
+    (line,) = (line for line in summary([result()]).splitlines() if line.startswith("- seed"))
+    assert "1,200 documents handed over in 150 s, 8 a second" in line
 
 
 def test_several_runs_are_put_together() -> None:

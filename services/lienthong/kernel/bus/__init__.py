@@ -8,7 +8,7 @@ away and made anew, and what is thrown away is closed within a bound of its own.
 
 from lienthong.kernel.bus.cluster import Bus, Connect
 from lienthong.kernel.bus.publisher import Appended, Publisher, Row
-from lienthong.kernel.bus.reader import Reader
+from lienthong.kernel.bus.reader import Mark, Reader
 from lienthong.kernel.bus.settings import KafkaSettings
 
-__all__ = ["Appended", "Bus", "Connect", "KafkaSettings", "Publisher", "Reader", "Row"]
+__all__ = ["Appended", "Bus", "Connect", "KafkaSettings", "Mark", "Publisher", "Reader", "Row"]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Collection, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -18,7 +18,7 @@ from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
 from lienthong.kernel.topics import Partition
 
-__all__ = ["Reader"]
+__all__ = ["Mark", "Reader"]
 
 _Result = TypeVar("_Result")
 _IN_VAIN_SECONDS = 0.1
@@ -38,6 +38,15 @@ def _calm(client: AIOKafkaClient) -> None:
         return updated
 
     client._metadata_update = calm_update  # noqa: SLF001
+
+
+class Mark(NamedTuple):
+    """What a group has committed for a partition."""
+
+    offset: int
+    """To be read next."""
+    note: str
+    """Kept beside it; empty if there is none."""
 
 
 class Reader:
@@ -183,12 +192,12 @@ class Reader:
         self._pace.took(sum(map(len, rounds.values())), now=loop.time(), cpu=time.process_time())
         return {Partition(*partition): records for partition, records in rounds.items()}
 
-    async def notes(self, partitions: Collection[Partition]) -> dict[Partition, str]:
-        """Notes committed beside the offsets under this reader's group; partitions without one are left out."""
+    async def marks(self, partitions: Collection[Partition]) -> dict[Partition, Mark]:
+        """Offsets committed under this reader's group with their notes; partitions without one are left out."""
         asked = [TopicPartition(*one) for one in partitions]
         coordinator = self._consumer._coordinator  # noqa: SLF001 - `committed` leaves the notes away
         answer = await self._reach(coordinator.fetch_committed_offsets(asked))
-        return {Partition(*one): found.metadata for one, found in answer.items() if found.metadata}
+        return {Partition(*one): Mark(found.offset, found.metadata) for one, found in answer.items()}
 
     async def _take_fairly(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
         """Something of every partition that has something, however much others have.
