@@ -333,22 +333,25 @@ def test_an_existing_cluster_is_only_asked(node: Node, tmp_path: Path) -> None:
 def test_an_interrupted_up_leaves_nothing(node: Node) -> None:
     """Ctrl-C while the broker starts ends the broker, too."""
     node.kafka.up()
-    node.kafka.down()
-    log = node.directory / "log" / "broker.log"
-    log.unlink()
-    with subprocess.Popen(
-        [sys.executable, "-m", "lienthong", "kafka", "up", "--directory", str(node.directory)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=command_environment(),
-    ) as command:
-        deadline = time.monotonic() + 30
-        while not node.kafka.status().running:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process = node.process()
-        command.send_signal(signal.SIGINT)
-        assert 130 == command.wait(30)
+    for _ in range(5):
+        node.kafka.down()
+        with subprocess.Popen(
+            [sys.executable, "-m", "lienthong", "kafka", "up", "--directory", str(node.directory)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=command_environment(),
+        ) as command:
+            deadline = time.monotonic() + 30
+            while not node.kafka.status().running:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process = node.process()
+            command.send_signal(signal.SIGINT)
+            code = command.wait(30)
+        if code != 0:
+            break
+        # It was ready sooner than we looked, and had nothing left to interrupt.
+    assert 130 == code
     assert not process.alive
 
 
