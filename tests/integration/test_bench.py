@@ -74,8 +74,9 @@ async def test_the_workloads_measure_what_the_report_tells() -> None:
     } <= found.figures.keys()  # fmt: skip
     assert [0.0] == found.values("w2_lost")
     both = zip(found.values("w2_tracked"), found.values("w2"), strict=True)
-    assert [one / other for one, other in both] == found.values("w2_tracker")
-    assert TINY.national_rounds == len(found.values("w2_tracker"))
+    assert [one / other for one, other in both] == found.values("w2_tracker_cold")
+    assert TINY.national_rounds == len(found.values("w2_tracker_cold"))
+    assert "w2_tracker" not in found.figures, "a cold broker says nothing about the target"
     assert "tracker" in found.cpu["W2 on a cold broker, with the tracker"]
     assert "tracker" not in found.cpu["W2 on a cold broker"]
     assert [TINY.restart_entries] == found.values("w6_entries")
