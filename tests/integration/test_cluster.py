@@ -14,13 +14,14 @@ from lienthong.embedded.process import identify
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.topics import DIRECTORY, LEDGER, outbox
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 HEAP_MIB = 256
-WATCH_SECONDS = 7.0
-"""Kafka's defaults take 9 to 12 s; what the settings here take is measured by ``python -m chaos.failover``."""
-STILL_SECONDS = 20.0
-"""A broker that stands still is noticed by the answers that it owes, for which nobody waits longer than 5 s."""
+WATCH_SECONDS = 30.0
+"""A bound, not a measure: how long it takes is measured by ``python -m chaos.failover``."""
+STILL_SECONDS = 60.0
+"""A broker that stands still is noticed by the answers that it owes, for which nobody waits longer than 5 s; where it
+also led the controllers, they elect another one first."""
 MORE = 25
 """More documents than are on their way at a moment: those that come then were sent after the kill."""
 SERVICES = ("intake", "dispatch", "notary")
