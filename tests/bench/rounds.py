@@ -1,5 +1,8 @@
 """The interleaved rounds: W1 beside its contestants, then W8 on schedules of W1's rate, and W5."""
 
+import time
+from collections.abc import Callable, Iterator
+
 from bench.audit import audit
 from bench.bare import bare_round_trip
 from bench.faststream_relay import faststream_relay
@@ -11,10 +14,27 @@ from bench.round_trip import round_trip
 from bench.sizes import Sizes
 from bench.workload import Bench
 
-__all__ = ["SHARES", "audits", "contest", "latencies"]
+__all__ = ["SHARES", "audits", "contest", "latencies", "within"]
 
 SHARES = (0.10, 0.50, 0.80)
 """Of W1's rate, at which W8's documents are due."""
+
+
+def within(rounds: int, seconds: float, now: Callable[[], float] = time.monotonic) -> Iterator[int]:
+    """Numbers of rounds from 1 on, as long as one as long as the longest so far still ends in time; one at least.
+
+    Args:
+        rounds: the most.
+        seconds: how long all of them may take together.
+        now: a clock, in seconds.
+    """
+    end, longest = now() + seconds, 0.0
+    for number in range(1, rounds + 1):
+        began = now()
+        if number > 1 and began + longest > end:
+            return
+        yield number
+        longest = max(longest, now() - began)
 
 
 async def _round(bench: Bench, sizes: Sizes, mark: str, *, tools: bool) -> None:
@@ -54,16 +74,24 @@ async def _round(bench: Bench, sizes: Sizes, mark: str, *, tools: bool) -> None:
 async def contest(bench: Bench) -> None:
     """All rounds, and what W1 is of the others, round by round."""
     sizes, measured = bench.sizes, bench.measured
+    began = time.monotonic()
     await _round(bench.uncounted(), sizes.warm_up, "warm-up", tools=False)
-    for number in range(1, sizes.rounds + 1):
-        await _round(bench, sizes, f"round-{number}", tools=number <= sizes.tool_rounds)
-    for key, name in (
-        ("relay", "W1 ÷ raw relay"),
-        ("faststream", "W1 ÷ FastStream relay"),
-        ("bare", "W1 ÷ W1 without stores"),
-    ):
-        quotients = ratios(measured.values("w1"), measured.values(key))
-        measured.figures[f"w1_by_{key}"] = Figure(name, "×", quotients)
+    left = sizes.workload_seconds - (time.monotonic() - began)
+    done = 0
+    try:
+        for number in within(sizes.rounds, left):
+            await _round(bench, sizes, f"round-{number}", tools=number <= sizes.tool_rounds)
+            done = number
+    finally:
+        for key, name in (
+            ("relay", "W1 ÷ raw relay"),
+            ("faststream", "W1 ÷ FastStream relay"),
+            ("bare", "W1 ÷ W1 without stores"),
+        ):
+            quotients = ratios(measured.values("w1"), measured.values(key))
+            measured.figures[f"w1_by_{key}"] = Figure(name, "×", quotients)
+        if done < sizes.rounds:
+            measured.notes["W1"] = f"{done} of {sizes.rounds} rounds: there was no time for more on this machine."
 
 
 async def _latency(bench: Bench, share: float, mark: str) -> None:

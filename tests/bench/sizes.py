@@ -13,7 +13,8 @@ class Sizes:
     """Counts for one round of each contestant and workload, and bounds.
 
     Attributes:
-        rounds: rounds that count; one warm-up of a third of the size comes before.
+        rounds: rounds that count, fewer where their time does not suffice; one warm-up of a third of the size comes
+            before.
         relay: records through the raw relay.
         faststream: records through the FastStream relay, which is slow.
         documents: documents that travel there and back (W1).
@@ -168,7 +169,7 @@ QUICK = Sizes(
     soak_seconds=0.0,
     profile_seconds=0.0,
     part_seconds=60.0,
-    workload_seconds=75.0,
+    workload_seconds=100.0,
     total_seconds=300.0,
 )
 """About two minutes."""
