@@ -223,7 +223,9 @@ async def _as_fast_as_it_goes(bench: Bench, seed: str, *, tracked: bool) -> floa
     try:
         outcome = await _round(rig, f"{seed}{'-tracked' if tracked else ''}", count, 0, bench.sizes.part_seconds, seed)
         if tracked:
+            ended = time.monotonic()
             await _tracker_caught_up(bench)
+            measured.add("w2_behind", "W2 tracker up to date after the last document", "s", time.monotonic() - ended)
     finally:
         if tracked:
             await rig.stop("tracker")

@@ -1,6 +1,7 @@
 """The tracker on a real ledger: killed in the middle, and built anew, its content is the same on both databases."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,13 @@ class Tracked:
         """SIGKILL."""
         assert self.service is not None
         await self.service.kill()
+
+    @property
+    def nice(self) -> int:
+        """How far its process steps behind others."""
+        assert self.service is not None
+        assert self.service.pid is not None
+        return os.getpriority(os.PRIO_PROCESS, self.service.pid)
 
     def knows(self, identity: bytes) -> bool:
         """Whether its database has a document."""
@@ -122,6 +130,8 @@ async def test_killed_and_built_anew_its_content_is_the_same(
     try:
         for one in trackers:
             await one.start()
+            # Documents go first where processors are short.
+            assert one.nice == min(19, os.nice(0) + backbone.settings.tracker_nice)
         flowing = asyncio.create_task(converse(backbone))
         for _ in range(KILLS):
             for one in trackers:

@@ -1,5 +1,6 @@
 """``lienthong run NAME``: services in this process."""
 
+import os
 from enum import StrEnum
 from typing import Annotated
 
@@ -55,6 +56,9 @@ def run_command(
                 from lienthong.tracker.service import serve as tracker
 
             services["tracker"] = tracker
+        if name is Name.TRACKER:
+            # Documents go first: where processors are short, the view of them is late instead.
+            os.nice(settings.tracker_nice)
         context = Context(settings, settings.trust(), _lanes(lanes))
         chosen = services if name is Name.ALL else {name.value: services[name.value]}
         run(run_services(chosen, context))

@@ -91,15 +91,11 @@ class Drafts:
         Raises:
             ValueError: as `codes`.
         """
-        return document.model_copy(
-            update={
-                "recipients": self.codes(document.recipients),
-                "for_information": self.codes(document.for_information),
-                "replaces": tuple(
-                    one.model_copy(update={"agencies": self.codes(one.agencies)}) for one in document.replaces
-                ),
-            }
-        )
+        recipients, informed = self.codes(document.recipients), self.codes(document.for_information)
+        if not document.replaces and recipients == document.recipients and informed == document.for_information:
+            return document
+        replaced = tuple(one.model_copy(update={"agencies": self.codes(one.agencies)}) for one in document.replaces)
+        return document.model_copy(update={"recipients": recipients, "for_information": informed, "replaces": replaced})
 
     def without_groups(self, document: Document) -> Document:
         """A document that names its recipients one by one, those of groups as the groups are now.

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """File with PostgreSQL's password."""
     tracker_ca_file: Path | None = None
     """PEM certificates that signed PostgreSQL's certificate; turns TLS on."""
+    tracker_nice: int = Field(default=5, ge=0, le=19)
+    """How far `run tracker` steps behind other processes of the machine for processors; 0: not at all."""
 
     def kafka(self, bootstrap: str | None = None) -> KafkaSettings:
         """The part that says how to reach Kafka."""

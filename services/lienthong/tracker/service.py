@@ -27,7 +27,7 @@ __all__ = ["serve"]
 _log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")
 _ROUND_RECORDS = 2_000
-_COLLECT_MS = 100
+_COLLECT_MS = 250
 """How long entries gather: nobody waits for the tracker, and a transaction costs the same for one and for many."""
 _MEASURE_SECONDS = 5.0
 
