@@ -29,6 +29,8 @@ _PURPOSES = {
     Kind.DOCUMENT: Purpose.EXCHANGE,
     Kind.ACKNOWLEDGEMENT: Purpose.EXCHANGE,
     Kind.RECEIPT: Purpose.RECEIPT,
+    Kind.COMMAND: Purpose.COMMAND,
+    Kind.NOTICE: Purpose.RECEIPT,
 }
 
 
@@ -134,6 +136,9 @@ class Judge:
             raise RejectedError(Reason.UNKNOWN_SENDER, f"sender {statement.sender[:35]!r} is not in the directory now")
         public_keys = []
         for signature in seal.signatures:
+            if seal.purpose == Purpose.COMMAND:
+                public_keys.append(self.directory.operator_key(signature.key_id))
+                continue
             key = self.directory.key(signature.key_id, known)
             if key.agency != statement.sender:
                 raise RejectedError(Reason.UNKNOWN_KEY, f"key {signature.key_id.hex()} is not the sender's")
