@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from lienthong.kernel.command import ENVELOPE_TYPE
 from lienthong.kernel.directory import Agency, Directory, Group, Key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
@@ -185,9 +186,12 @@ def command(**changes: Any) -> Statement:
     """An order of the operator to hand an envelope over once more; `changes` replace fields."""
     return Statement(
         BACKBONE, [RECIPIENT], THREAD, NOW, 0, SALT,
-        [Attachment("envelope.avro", "application/vnd.lienthong.envelope.v1+avro", len(CONTENT), sha256(CONTENT).digest())],
+        [Attachment("envelope.avro", ENVELOPE_TYPE, len(CONTENT), sha256(CONTENT).digest())],
         Kind.COMMAND,
-        {"action": "resend", "document": sha256(b"1").digest(), "position": 70_000, "reason": "the disk was lost"},
+        {
+            "action": "resend", "document": sha256(b"1").digest(), "position": 70_000, "judged_at": NOW - DAY_MS,
+            "known_at": EPOCH, "reason": "the disk was lost",
+        },
     )._replace(**changes)  # fmt: skip
 
 
