@@ -215,7 +215,8 @@ class Settler:
         for (sender, lane, status, reason, again), deliveries in together.items():
             for at in range(0, len(deliveries), MAX_NAMED):
                 some = deliveries[at : at + MAX_NAMED]
-                documents = [one.id for one in some]
+                # One that the operator had handed over again may have been settled twice in a moment.
+                documents = list(dict.fromkeys(one.id for one in some))
                 first = some[0].statement
                 outgoing.append(
                     acknowledgement(

@@ -252,15 +252,15 @@ class Store:
     def _release(self, lines: Sequence[ReceiptLine]) -> None:
         """What the backbone had rejected was delivered by the operator's order."""
         for line in lines:
-            self._sql.execute(
+            changed = self._sql.execute(
                 "UPDATE outbox SET state = ?, position = ?, reason = '', routes = ?, contents = NULL"
                 " WHERE id = ? AND state IN (?, ?)",
                 (_ACCEPTED, line.position, join(line.routes), line.id, _PENDING, _REJECTED),
-            )
-            self._sql.execute(
-                "INSERT INTO released (id, why) SELECT id, ? FROM outbox WHERE id = ? ON CONFLICT DO NOTHING",
-                (line.released, line.id),
-            )
+            ).rowcount
+            if changed:
+                self._sql.execute(
+                    "INSERT INTO released (id, why) VALUES (?, ?) ON CONFLICT DO NOTHING", (line.id, line.released)
+                )
 
     @staticmethod
     def _verdict(line: ReceiptLine) -> tuple[int, int, str, bytes]:
