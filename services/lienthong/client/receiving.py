@@ -237,7 +237,7 @@ class Receiver:
                 # Intake may have known more of the directory than we know yet.
                 await self._directory.catch_up()
                 opened = open_record(self._judge, self._agency, record, headers)
-            if await self._is_here(opened, taken):
+            if (opened.command or self._released) and await self._is_here(opened, taken):
                 # The operator released it, and its sender sent it again: once is enough.
                 opened = opened._replace(addressed=())
                 if opened.command is None:

@@ -9,7 +9,7 @@ import pytest
 
 from lienthong.client.delivery import Delivery
 from lienthong.client.documents import State, Status
-from lienthong.client.opening import Opened
+from lienthong.client.opening import Opened, open_record
 from lienthong.client.rows import Outgoing, ReceiptLine, Round
 from lienthong.client.sorting import sort
 from lienthong.client.store import Store
@@ -18,7 +18,7 @@ from lienthong.kernel.envelope import OpenedEnvelope, decode_envelope, envelope_
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.lanes import lane_of
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
-from lienthong.kernel.ledger import write_delivery
+from lienthong.kernel.ledger import read_delivery, write_delivery
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.statement import Kind, decode_statement, encode_statement
 from lienthong.kernel.topics import inbox
@@ -35,7 +35,9 @@ from unit.kernel.world import (
     RECIPIENT,
     SENDER,
     THREAD,
+    agency,
     document,
+    judge_of,
     key_named,
     notice,
     one_of_each_kind,
@@ -157,6 +159,35 @@ class _Nothing:
 
     async def catch_up(self) -> None:
         """Nothing."""
+
+
+def test_a_successor_gets_what_its_predecessor_got() -> None:
+    """Sent again to an agency that has retired since, it comes to whoever took over, still meant for the old code."""
+    judge = judge_of(agency(RECIPIENT, version=2, valid_until=NOW - 1, successors=["NEW"]), agency("NEW"))
+    topic = Inbox()
+    order(topic, GOOD, RESEND)
+    (record,) = topic.lanes[LANE]
+    opened = open_record(judge, "NEW", record, read_delivery(record))
+    assert ([RECIPIENT], 7, GOOD_ID) == (list(opened.addressed), opened.headers.position, opened.envelope.id)
+    with pytest.raises(RejectedError, match="it is not addressed to G22"):
+        open_record(judge, SENDER, record, read_delivery(record))
+
+
+def test_the_sender_of_a_release_is_told_to_whom_it_goes() -> None:
+    """And is handed nothing, unless it is a recipient itself."""
+    judge = judge_of()
+    topic = Inbox()
+    order(topic, LATE, RELEASE)
+    (record,) = topic.lanes[LANE]
+    opened = open_record(judge, SENDER, record, read_delivery(record))
+    assert ([], [RECIPIENT]) == (list(opened.addressed), list(opened.routes))
+    assert () == tuple(open_record(judge, RECIPIENT, record, read_delivery(record)).routes)
+    (own,) = seal([document(recipients=[SENDER, RECIPIENT])])
+    topic = Inbox()
+    order(topic, own, RELEASE)
+    (record,) = topic.lanes[LANE]
+    opened = open_record(judge, SENDER, record, read_delivery(record))
+    assert ([SENDER], {RECIPIENT, SENDER}) == (list(opened.addressed), set(opened.routes))
 
 
 def test_only_what_is_for_an_inbox_is_sorted() -> None:
