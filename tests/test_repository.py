@@ -69,7 +69,7 @@ def test_the_client_promises_exactly_this() -> None:
     """The names an agency may import; anything else may change."""
     expected = {
         "Client", "Delivery", "Document", "Event", "File", "Flag", "History", "InvalidDocumentError",
-        "InvariantError", "Life", "LienthongError", "OverloadedError", "Priority", "Problem", "Progress",
+        "InvariantError", "Life", "LienthongError", "Ordered", "OverloadedError", "Priority", "Problem", "Progress",
         "RejectedError", "Replacement", "Request", "Saying", "Signer", "Stage", "State", "Status",
         "UnavailableError", "connect", "problems_of",
     }  # fmt: skip

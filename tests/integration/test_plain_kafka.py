@@ -39,7 +39,8 @@ def schema(*files: str) -> Any:
 ENVELOPE = schema("signature", "seal", "envelope")
 STATEMENT = schema(
     "attachment", "signer", "replacement", "document", "acknowledgement", "receipt_entry", "receipt",
-    "agency_record", "key_record", "group_record", "statement",
+    "agency_record", "key_record", "group_record", "command",
+    "notice_entry", "notice", "statement",
 )  # fmt: skip
 
 

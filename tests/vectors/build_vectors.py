@@ -33,7 +33,7 @@ from vectors.material import (
     seed_of,
     statements,
 )  # fmt: skip
-from vectors.verdicts import USUAL, accepted, forged, malformed
+from vectors.verdicts import USUAL, accepted, forged, malformed, orders
 
 FOLDER = Path(__file__).parent
 
@@ -135,6 +135,7 @@ def verdict_file() -> dict[str, Any]:
         *(("", name, value, place) for name, value, place in accepted()),
         *(("malformed", name, value, place) for name, value, place in malformed()),
         *forged(),
+        *orders(),
     ]
     verdicts = []
     for reason, name, found, place in cases:

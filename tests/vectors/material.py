@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+from lienthong.kernel.command import ENVELOPE_TYPE
 from lienthong.kernel.directory import Agency, Key
 from lienthong.kernel.envelope import decode_envelope, encode_envelope, envelope_id
 from lienthong.kernel.keys import ALGORITHM, SigningKey
+from lienthong.kernel.lanes import lane_of
 from lienthong.kernel.seal import Purpose, Seal, Signature, seal_batch
-from lienthong.kernel.statement import Kind, Statement, attachment_of, encode_statement
+from lienthong.kernel.statement import Kind, Statement, attachment_of, decode_statement, encode_statement
 from lienthong.kernel.trust import OPERATOR, Trust
 
 ORIGIN = "vectors.lienthong.test"
@@ -125,11 +127,49 @@ def statements() -> list[tuple[str, str, Statement]]:
                 }
             ),
         ),
+        (
+            "command",
+            "The operator has the first document handed to H37 once more; the attachment is its whole envelope.",
+            command(243, sealed([document(1)], "G22")[0]),
+        ),
+        (
+            "notice",
+            "The backbone says to G22 that H37 has left the first document unread until its time was over.",
+            document(244, sender="BACKBONE", kind=Kind.NOTICE, **plain)._replace(
+                body={
+                    "lane": lane_of(THREAD, LANES),
+                    "entries": [{"document": first, "position": 8_192, "recipient": "H37", "expired_at": NOW}],
+                }
+            ),
+        ),
         *(
             (f"directory: {name}", description, directory_statement(fact, number))
             for number, (name, description, fact) in enumerate(facts()[:1] + facts()[4:5], start=6)
         ),
     ]
+
+
+def command(salt: int, value: bytes, **changes: Any) -> Statement:
+    """A command to hand a document over once more; `changes` replace fields of the statement, or of its body."""
+    statement = decode_envelope(value).statement
+    carried = decode_statement(statement)
+    body = {
+        "action": "resend", "document": envelope_id(statement), "position": 8_192, "judged_at": NOW - 10_000,
+        "known_at": RECORDED, "reason": "Máy chủ bị hỏng đĩa",
+    }  # fmt: skip
+    of_body = {name: changes.pop(name) for name in list(changes) if name in body}
+    plain = Statement(
+        "BACKBONE", ["H37"], carried.thread, NOW - 5_000, carried.priority, salt_of(salt),
+        [attachment_of("envelope.avro", ENVELOPE_TYPE, value)], Kind.COMMAND, body | of_body,
+    )  # fmt: skip
+    return plain._replace(**changes)
+
+
+def ordered(salt: int, value: bytes, signer: str = "operator", purpose: str = Purpose.COMMAND, **changes: Any) -> bytes:
+    """The value of a command, sealed alone."""
+    statement = encode_statement(command(salt, value, **changes))
+    (seal,) = seals([statement], signer, purpose, sender="BACKBONE", at=NOW - 5_000)
+    return encode_envelope(statement, [value], seal)
 
 
 def agency(code: str, **changes: Any) -> Agency:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lienthong.kernel.command import ENVELOPE_TYPE
 from lienthong.kernel.envelope import decode_envelope, encode_envelope
 from lienthong.kernel.lanes import EXPRESS_LANE, lane_of
 from lienthong.kernel.limits import (
@@ -21,15 +22,18 @@ from vectors.material import (
     RECORDED,
     SHORT,
     THREAD,
+    command,
     directory_statement,
     document,
     facts,
+    ordered,
     raw,
     replaced,
     resealed,
     resigned,
     salt_of,
     sealed,
+    seals,
     statements,
 )
 
@@ -43,6 +47,66 @@ USUAL: dict[str, Any] = {"agency": "G22", "lane": lane_of(THREAD, LANES), "at": 
 def by_g22(salt: int, **changes: Any) -> bytes:
     """The value of a document that G22 signed alone."""
     return sealed([document(salt, **changes)], "G22")[0]
+
+
+AT_BACKBONE: dict[str, Any] = {"agency": "BACKBONE"}
+BOTH = ["H37", "G22"]
+"""To whom a release of a document from G22 to H37 goes."""
+
+
+def expired() -> bytes:
+    """The value of a document that is too old to be accepted."""
+    return sealed([document(247, created=NOW - 8 * DAY_MS)], "G22", at=NOW - 8 * DAY_MS)[0]
+
+
+def orders() -> list[tuple[str, str, bytes, dict[str, Any]]]:
+    """Commands that are rejected: reason, name, value, place."""
+    (plain,) = sealed([document(1)], "G22")
+    (spoken,) = sealed(
+        [
+            document(4, sender="H37", recipients=["G22"], attachments=[], kind=Kind.ACKNOWLEDGEMENT)._replace(
+                body={"documents": [bytes(32)], "status": "01", "reason": ""}
+            )
+        ],
+        "H37",
+    )
+    (revoked,) = sealed([document(9)], "revoked")
+    released = {"action": "release", "recipients": BOTH}
+    signature = decode_envelope(plain).seal.signatures[0].signature
+    other = bytes([1]) * 16
+    cases = [
+        ("malformed", "a command that carries no envelope", ordered_bytes(plain[:-1])),
+        ("malformed", "a command that carries another document than it names", ordered(243, plain, document=bytes(32))),
+        ("malformed", "a command that carries an acknowledgement", ordered(243, spoken)),
+        ("malformed", "a command in another thread than its document", ordered(243, plain, thread=other)),
+        ("malformed", "a command for something else", ordered(243, plain, action="delete")),
+        ("malformed", "a command without a reason", ordered(243, plain, reason="")),
+        (
+            "malformed",
+            "a command whose attachment has another media type",
+            ordered(243, plain, attachments=[attachment_of("envelope.avro", "application/octet-stream", plain)]),
+        ),
+        ("wrong_purpose", "a command sealed for the directory", ordered(243, plain, purpose=Purpose.DIRECTORY)),
+        ("unknown_key", "a command signed by an agency", ordered(243, plain, "G22")),
+        ("unknown_key", "a command signed with the key for receipts", ordered(243, plain, "BACKBONE")),
+        ("bad_seal", "a command that carries a forged document", ordered(243, resigned(plain, flipped(signature)))),
+        ("key_revoked", "sent again, with a key that was revoked from before it was judged", ordered(243, revoked)),
+        ("key_revoked", "a release of what a revoked key signed", ordered(243, revoked, **released)),
+        ("unknown_recipient", "sent again to an agency that did not get it", ordered(243, plain, recipients=["G22"])),
+        ("unknown_recipient", "a release without the document's sender", ordered(243, plain, action="release")),
+    ]
+    return [
+        (reason, name, value, AT_BACKBONE | ({"lane": lane_of(other, LANES)} if "another thread" in name else {}))
+        for reason, name, value in cases
+    ]
+
+
+def ordered_bytes(value: bytes) -> bytes:
+    """A command, well signed, around bytes that are no envelope."""
+    statement = command(243, sealed([document(1)], "G22")[0])
+    changed = encode_statement(statement._replace(attachments=[attachment_of("envelope.avro", ENVELOPE_TYPE, value)]))
+    (seal,) = seals([changed], "operator", Purpose.COMMAND, sender="BACKBONE", at=NOW - 5_000)
+    return encode_envelope(changed, [value], seal)
 
 
 def accepted() -> list[tuple[str, bytes, dict[str, Any]]]:
@@ -59,6 +123,14 @@ def accepted() -> list[tuple[str, bytes, dict[str, Any]]]:
         ("a document that replaces two", sealed([by_name["replacement"]], "G22")[0], {}),
         ("an acknowledgement", sealed([by_name["acknowledgement"]], "H37")[0], {"agency": "H37"}),
         ("a receipt", sealed([by_name["receipt"]], "BACKBONE", Purpose.RECEIPT)[0], {"agency": "BACKBONE"}),
+        ("a notice", sealed([by_name["notice"]], "BACKBONE", Purpose.RECEIPT)[0], {"agency": "BACKBONE"}),
+        ("a command to send again", ordered(243, plain), AT_BACKBONE),
+        (
+            "sent again, and judged before the moment its key is revoked from",
+            ordered(245, early, judged_at=NOW - 3 * DAY_MS),
+            AT_BACKBONE,
+        ),
+        ("a release of what had expired", ordered(246, expired(), action="release", recipients=BOTH), AT_BACKBONE),
         ("a retired recipient with a successor", by_g22(8, recipients=["H40"]), {}),
         ("as old as may be", plain, {"at": NOW - 60_000 + ACCEPTANCE_WINDOW_MS}),
         ("as far ahead as may be", plain, {"at": NOW - 30_000 - FUTURE_TOLERANCE_MS}),
@@ -87,7 +159,7 @@ def malformed() -> list[tuple[str, bytes | None, dict[str, Any]]]:
         "an array block with its size": replaced(short, recipients, b"\x01\x08\x06H37\x00"),
         "an array with a padded end": replaced(short, recipients, b"\x02\x06H37\x80\x00"),
         "a union index of -1": short[: ends + 1] + b"\x01" + short[ends + 2 :],
-        "a union index that is too large": short[: ends + 1] + b"\x0a" + short[ends + 2 :],
+        "a union index that is too large": short[: ends + 1] + b"\x10" + short[ends + 2 :],
         "a padded union index": short[: ends + 1] + b"\x80\x00" + short[ends + 2 :],
         "a number beyond 32 bits": short[: ends + 2] + b"\x80\x80\x80\x80\x10" + short[ends + 3 :],
         "a boolean of 2": replaced(short, b"2026-10-15\x00", b"2026-10-15\x02"),

@@ -1,14 +1,15 @@
 """One line of a replay: a record with everything known of it, as JSON, and the files it carries."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from lienthong.kernel.command import read_command
 from lienthong.kernel.envelope import SealedEnvelope, decode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
-from lienthong.kernel.statement import Statement, decode_statement
+from lienthong.kernel.statement import Kind, Statement, decode_statement
 
 __all__ = ["FILES", "Line", "file_name", "line_of", "time_text"]
 
@@ -67,26 +68,54 @@ def line_of(value: bytes | None, known: Mapping[str, Any], why: list[str], *, ro
         "seal": _seal(sealed, root_verified=root_verified) if sealed else None,
         "body": _plain(statement.body) if statement else None,
         "attachments": [],
+        "carries": None,
     }
     contents: dict[str, bytes] = {}
     if sealed is not None and statement is not None:
-        for number, attachment in enumerate(statement.attachments):
-            content = sealed.contents[number] if number < len(sealed.contents) else None
-            file = None
-            if content is not None:
-                name = file_name(attachment.name, content)
-                contents[name] = content
-                file = f"{FILES}/{name}"
-            fields["attachments"].append(
-                {
-                    "name": attachment.name,
-                    "media_type": attachment.media_type,
-                    "size": attachment.size,
-                    "sha256": attachment.sha256.hex(),
-                    "file": file,
-                }
-            )
+        fields["attachments"] = _attachments(statement, sealed.contents, contents)
+        if statement.kind is Kind.COMMAND:
+            fields["carries"] = _carried(statement, sealed.contents, contents)
     return Line(fields, contents)
+
+
+def _attachments(statement: Statement, carried: Sequence[bytes], contents: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Describe a statement's attachments; what is carried of them is added to the contents."""
+    found = []
+    for number, attachment in enumerate(statement.attachments):
+        content = carried[number] if number < len(carried) else None
+        file = None
+        if content is not None:
+            name = file_name(attachment.name, content)
+            contents[name] = content
+            file = f"{FILES}/{name}"
+        found.append(
+            {
+                "name": attachment.name,
+                "media_type": attachment.media_type,
+                "size": attachment.size,
+                "sha256": attachment.sha256.hex(),
+                "file": file,
+            }
+        )
+    return found
+
+
+def _carried(statement: Statement, carried: Sequence[bytes], contents: dict[str, bytes]) -> dict[str, Any] | None:
+    """Describe the document that a command of the operator carries; None if there is none in it."""
+    try:
+        command = read_command(statement, carried)
+    except RejectedError:
+        return None
+    document = command.statement
+    return {
+        "id": command.document.hex(),
+        "sender": document.sender,
+        "recipients": list(document.recipients),
+        "created": time_text(document.created),
+        "priority": document.priority,
+        "body": _plain(document.body),
+        "attachments": _attachments(document, command.sealed.contents, contents),
+    }
 
 
 def _read(value: bytes | None) -> tuple[SealedEnvelope | None, Statement | None, str]:

@@ -1,19 +1,30 @@
-"""What receipts and acknowledgements say, held against the ledger they stand in."""
+"""What receipts, acknowledgements and commands say, held against the ledger they stand in."""
 
 from bisect import bisect_left
-from typing import Any
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from lienthong.auditor.claims import Claims, counted
 from lienthong.auditor.facts import Places
 from lienthong.auditor.lane import Lane, Missing, Rules, text_of
+from lienthong.kernel.command import RELEASABLE, RELEASE, Command, read_command
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.fold import LedgerFold
 from lienthong.kernel.reasons import Reason
-from lienthong.kernel.statement import decode_statement
+from lienthong.kernel.statement import Kind, decode_statement
 
 __all__ = ["StatementCheck"]
 
 _ASKED_BY_SENDER = "13"
+
+
+class _Released(NamedTuple):
+    """A document that the operator released: by which entry, whose it is, and SHA-256 of the record's value."""
+
+    position: int
+    sender: str
+    digest: bytes
 
 
 class StatementCheck:
@@ -30,6 +41,8 @@ class StatementCheck:
         self._fold = fold
         self._rules = rules
         self._claims = Claims()
+        self._released: dict[bytes, _Released] = {}
+        self._commands: list[tuple[int, str]] = []
 
     def receipt(self, said_at: int, value: bytes, *, known_only: bool = False) -> None:
         """Take a receipt.
@@ -157,11 +170,14 @@ class StatementCheck:
         strange: list[bytes] = []
         for document in documents:
             position = self._fold.position_of(document)
-            if position is None or position not in lane.facts:
+            released = self._released.get(document)
+            if position is None and released is not None:
+                if released.sender != sender or not _holds(delivered, released.position):
+                    strange.append(document)
+            elif position is None or position not in lane.facts:
                 lane.counts.not_checked += 1
             elif lane.facts.is_document(position, sender):
-                at = bisect_left(delivered, position)
-                if at == len(delivered) or delivered[at] != position:
+                if not _holds(delivered, position):
                     strange.append(document)
             elif not lane.facts.is_broken(position):
                 strange.append(document)
@@ -173,6 +189,56 @@ class StatementCheck:
                 f" or not sent by {statement.recipients[0]}, the first is {strange[0].hex()}",
             )
 
+    def command(self, said_at: int, value: bytes) -> None:
+        """Take a command of the operator: it must be about the entry that it names, and that must be one of its kind.
+
+        Args:
+            said_at: its own ledger offset.
+            value: the envelope.
+        """
+        sealed = decode_envelope(value)
+        command = read_command(decode_statement(sealed.statement), sealed.contents)
+        digest = sha256(command.value).digest()
+        what = self._command(said_at, command, digest)
+        if what:
+            # Where entries were taken out or put in, positions are not what they were: that shows in the end.
+            self._commands.append((said_at, what))
+        if command.action == RELEASE:
+            self._released.setdefault(command.document, _Released(said_at, command.statement.sender, digest))
+
+    def _command(self, said_at: int, command: Command, digest: bytes) -> str:
+        """What is not true about a command; empty if nothing is."""
+        lane, facts, position = self._lane, self._lane.facts, command.position
+        if position >= said_at:
+            return f"it is about ledger offset {position}, which does not stand before it"
+        if position not in facts:
+            lane.counts.not_checked += 1
+            return ""
+        if facts.is_broken(position):
+            lane.counts.consequences += 1
+            return ""
+        stands = f"ledger offset {position}"
+        released = self._released.get(command.document)
+        if released is not None and released.position == position:
+            if released.digest != digest:
+                return f"it carries another envelope than {stands}"
+        elif not facts.has_id(position, command.document) or facts.kind(position) != Kind.DOCUMENT:
+            return f"{stands} is not the document that it names"
+        elif facts.digest(position) != digest:
+            return f"it carries another envelope than {stands}"
+        if (command.judged_at, command.known_at) != (facts.judged_at(position), facts.known_at(position)):
+            return f"it names other times of judgement than {stands} has"
+        if command.action == RELEASE:
+            if facts.reason(position) not in RELEASABLE:
+                return f"it releases {stands}, which is {facts.outcome(position)}"
+            accepted = self._fold.position_of(command.document)
+            if accepted is not None and accepted < said_at:
+                lane.findings.note(lane.ledger, said_at, f"it releases what had been accepted at offset {accepted}")
+        elif not facts.is_accepted(position) or facts.is_duplicate(position):
+            void = "a duplicate" if facts.is_duplicate(position) else facts.outcome(position)
+            return f"it sends {stands} again, which is {void}"
+        return ""
+
     def finish(self) -> None:
         """Name where receipts and ledger disagree about positions, and what nobody was told of."""
         lane = self._lane
@@ -181,7 +247,17 @@ class StatementCheck:
         elif len(self._claims):
             lane.disordered = True
             lane.name_shifts(self._claims)
+        self._name_commands()
         self._name_unsaid()
+
+    def _name_commands(self) -> None:
+        lane = self._lane
+        for said_at, what in self._commands:
+            if lane.disordered:
+                lane.counts.consequences += 1
+                continue
+            lane.damage(said_at, f"this command of the operator and the ledger disagree: {what}")
+            lane.facts.doubt(said_at)
 
     def _name_unsaid(self) -> None:
         lane, facts, rules = self._lane, self._lane.facts, self._rules
@@ -198,3 +274,9 @@ class StatementCheck:
                 continue
             what = counted(len(positions), "entry", "entries")
             lane.damage(positions[0], f"{what} of {agency} from here on have no receipt")
+
+
+def _holds(delivered: Sequence[int], position: int) -> bool:
+    """Whether an inbox must hold the entry of a position."""
+    at = bisect_left(delivered, position)
+    return at < len(delivered) and delivered[at] == position

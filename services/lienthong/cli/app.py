@@ -24,7 +24,10 @@ _COMMANDS = {
     "agree": ("lienthong.cli.answer:agree", "Agree to a recall or an update."),
     "refuse": ("lienthong.cli.answer:refuse", "Refuse a recall or an update, or a document."),
     "register": ("lienthong.cli.register", "An agency's registers of incoming and outgoing documents."),
-    "ops": ("lienthong.cli.ops", "What an operator looks at: who is late, who does not read, what was turned away."),
+    "ops": (
+        "lienthong.cli.ops",
+        "What an operator looks at, and orders: who is late, what was rejected; resend, release.",
+    ),
     "resume": ("lienthong.cli.resume", "Let a service go on that halted because too much was rejected."),
     "audit": ("lienthong.cli.audit", "Verify and replay what the topics hold."),
     "tracker": ("lienthong.cli.tracker", "The tracker's database: its tables, building it anew, its digest."),

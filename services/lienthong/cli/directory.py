@@ -10,7 +10,7 @@ import typer
 from lienthong.cli.output import JsonOption, console, run, say_json, say_table, told
 from lienthong.cli.reach import resolve_bootstrap
 from lienthong.directory.listing import ListedAgency, read_listing
-from lienthong.directory.operator import Operator, make_trust
+from lienthong.directory.operator import Operator, load_key, make_trust
 from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, is_group_code, is_qcvn102
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.clock import now_ms
@@ -46,10 +46,7 @@ def _settings(bootstrap: str | None) -> Settings:
 
 def _operator_key(settings: Settings) -> tuple[Trust, SigningKey]:
     trust = settings.trust()
-    key = SigningKey.load(settings.home / "keys" / "operator.pem")
-    if key.public_key.hex() != trust.operator_key:
-        raise ValueError(f"the operator's key in {settings.home / 'keys'} is not the one the trust anchor names")
-    return trust, key
+    return trust, load_key(settings.home, trust)
 
 
 @app.command()

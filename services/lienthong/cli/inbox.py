@@ -76,6 +76,7 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
             "position": delivery.position,
             "accepted_at": _time(delivery.accepted_at),
             "redelivered": delivery.redelivered,
+            "ordered": delivery.ordered._asdict() if delivery.ordered else None,
             "addressed": list(delivery.addressed),
             "event": delivery.event.value if delivery.event else None,
             "about": [
@@ -108,6 +109,9 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
         highlight=False,
     )
     console.print(f"  {plain(document.subject)}", markup=False, highlight=False)
+    if delivery.ordered:
+        action, reason = delivery.ordered
+        console.print(f"  {action} ordered by the operator: {plain(reason)}", markup=False, highlight=False)
     if tuple(delivery.addressed) != (agency,):
         console.print(f"  for {', '.join(delivery.addressed)}", markup=False, highlight=False)
     if facts := _facts(document, informed=_informed(delivery, agency)):

@@ -1,4 +1,7 @@
-"""``lienthong ops``: who is late, who does not read, what was turned away. Nothing here changes anything."""
+"""``lienthong ops``: who is late, who does not read, what was turned away, and what the operator ordered.
+
+Nothing here changes anything but `resend` and `release`, which order by a signed command.
+"""
 
 import time
 from collections.abc import Callable
@@ -8,8 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from lienthong.cli.extras import extra
+from lienthong.cli.ops_orders import release, resend
 from lienthong.cli.ops_tables import (
     show_agency,
+    show_commands,
     show_late,
     show_overview,
     show_quarantine,
@@ -29,6 +34,8 @@ from lienthong.runtime.settings import Settings
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command()(resend)
+app.command()(release)
 
 _Database = Annotated[str | None, typer.Option(help="URL of the tracker's database; default: setting.")]
 _Agency = Annotated[str | None, typer.Option(help="Only this agency.")]
@@ -285,6 +292,37 @@ def quarantine(
         }  # fmt: skip
 
     _present(find, show_quarantine, json, watch)
+
+
+@app.command()
+def commands(
+    limit: _Limit = 40,
+    database: _Database = None,
+    watch: _Watch = None,
+    json: JsonOption = False,
+) -> None:
+    """What the operator ordered, the newest first: by which key, when, why, and to whom it went."""
+
+    def find() -> dict[str, Any]:
+        settings, now = Settings(), now_ms()
+        with extra("tracker"):
+            from lienthong.tracker import queries
+        with tracked(settings, database) as connection:
+            rows = queries.commands(connection, limit)
+        return {
+            "as_of": iso(now),
+            "rows": [
+                {
+                    "command": row.id.hex(), "action": row.action, "lane": row.lane, "position": row.position,
+                    "document": row.document.hex(), "about": row.target, "recipients": row.recipients.split(","),
+                    "reason": row.reason, "key": row.operator.hex(), "created": iso(row.created),
+                    "judged_at": iso(row.judged_at),
+                }
+                for row in rows
+            ],
+        }  # fmt: skip
+
+    _present(find, show_commands, json, watch)
 
 
 def _ledger_ends(settings: Settings, bootstrap: str | None) -> dict[int, int]:

@@ -7,7 +7,15 @@ from lienthong.cli.output import console, plain, say_table
 from lienthong.kernel.lifecycle import Stage
 from lienthong.ops.words import shortened, span
 
-__all__ = ["show_agency", "show_late", "show_overview", "show_quarantine", "show_rejected", "show_undelivered"]
+__all__ = [
+    "show_agency",
+    "show_commands",
+    "show_late",
+    "show_overview",
+    "show_quarantine",
+    "show_rejected",
+    "show_undelivered",
+]
 
 _DIGITS = 8
 """Of an envelope id on the screen; every command takes as many."""
@@ -204,3 +212,21 @@ def show_quarantine(found: dict[str, Any]) -> None:
         ],
     )  # fmt: skip
     _rest(found, found["count"])
+
+
+def show_commands(found: dict[str, Any]) -> None:
+    if not found["rows"]:
+        console.print("Nothing was ordered.")
+        return
+    say_table(
+        "Ordered by the operator, the newest first",
+        ("time", "what", "document", "lane:offset", "command at", "to", "key", "reason"),
+        [
+            (
+                _moment(one["judged_at"]), one["action"], one["document"][:_DIGITS], f"{one['lane']}:{one['about']}",
+                f"{one['lane']}:{one['position']}", shortened(", ".join(one["recipients"])), one["key"][:_DIGITS],
+                shortened(one["reason"], 60),
+            )
+            for one in found["rows"]
+        ],
+    )  # fmt: skip

@@ -49,6 +49,8 @@ def status(
         console.print(f"envelope id {(progress.id if progress else identity).hex()}", soft_wrap=True, highlight=False)
         if progress:
             console.print(f"[bold]{progress.state.value}[/bold]{': ' + progress.reason if progress.reason else ''}")
+            if progress.released:
+                console.print(f"released by the operator: {plain(progress.released)}", markup=False, highlight=False)
         elif history:
             console.print(f"received by {code} from {history.sender}", markup=False, highlight=False)
         known_of = progress or history

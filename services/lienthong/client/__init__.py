@@ -4,6 +4,7 @@ from lienthong.client.client import Client, connect
 from lienthong.client.delivery import Delivery
 from lienthong.client.documents import Document, File, Priority, Progress, Replacement, Signer, State, Status
 from lienthong.client.history import History, Saying
+from lienthong.client.rows import Ordered
 from lienthong.client.rules import InvalidDocumentError, Problem, problems_of
 from lienthong.kernel.errors import (
     InvariantError,
@@ -26,6 +27,7 @@ __all__ = [
     "InvariantError",
     "LienthongError",
     "Life",
+    "Ordered",
     "OverloadedError",
     "Priority",
     "Problem",

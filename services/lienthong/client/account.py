@@ -87,21 +87,25 @@ def _named(recipients: Sequence[str], routes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _received(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History | None:
-    row = sql.execute(
-        "SELECT sender, subject, thread, priority, lane, position, judged_at, said FROM inbox WHERE id = ?",
+    rows = sql.execute(
+        "SELECT sender, subject, thread, priority, lane, position, judged_at, said FROM inbox WHERE id = ?"
+        " ORDER BY sequence",
         (envelope_id,),
-    ).fetchone()
-    if row is None:
+    ).fetchall()
+    if not rows:
         return None
-    sender, subject, thread, priority, lane, position, judged_at, said = row
+    sender, subject, thread, priority, lane, position, judged_at, _ = rows[0]
     history = History(
         envelope_id, False, sender, subject, thread, priority, (agency,), lane, position, judged_at, {}, {}, ()
     )
-    sayings = [*_words(sql, said, agency, ALL_ASKED), *_spoken(sql, envelope_id, agency), *_remarks(sql, envelope_id)]
+    # What the operator had handed over again was settled again.
+    sayings = [one for row in rows for one in _words(sql, row[-1], agency, ALL_ASKED)]
+    sayings += [*_spoken(sql, envelope_id, agency), *_remarks(sql, envelope_id)]
     for one in [one for one in sayings if not one.own and one.event in _REQUESTS]:
-        found = sql.execute("SELECT said FROM inbox WHERE id = ?", (one.id,)).fetchone()
         asking = Asking(_REQUESTS[one.event], one.id)
-        answers = [*_words(sql, found[0] if found else None, agency, asking), *_spoken(sql, one.id, agency, asking)]
+        found = sql.execute("SELECT said FROM inbox WHERE id = ? ORDER BY sequence", (one.id,)).fetchall()
+        answers = [answer for (said,) in found for answer in _words(sql, said, agency, asking)]
+        answers += _spoken(sql, one.id, agency, asking)
         sayings += [answer for answer in answers if answer.event in _ANSWERS]
     asks = sql.execute("SELECT 1 FROM remark WHERE id = ? AND event IN ('recall', 'update')", (envelope_id,)).fetchone()
     if asks:

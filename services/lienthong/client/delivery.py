@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lienthong.client.documents import Document, File, Status, document_of, take_back_of
 from lienthong.client.history import History
-from lienthong.client.rows import Outgoing
+from lienthong.client.rows import Ordered, Outgoing
 from lienthong.client.store import Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
@@ -54,6 +54,9 @@ class Delivery:
     addressed: Sequence[str] = field(default=(), repr=False)
     """Codes it is meant for, of those whose mail this agency gets: itself, units below it, agencies it took over from;
     as the directory was when the backbone took it, and groups expanded."""
+    ordered: Ordered | None = field(default=None, repr=False)
+    """The operator's word by which it was handed over, if it was: sent again, or released although it had been
+    rejected. What was sent again may have been handed over, and acknowledged, before."""
     about: Sequence[History] = field(default=(), repr=False)
     """Of a recall, an update or a replacement: the documents it speaks of that this agency has received, with what
     became of them, this counted in."""
@@ -212,7 +215,8 @@ class Settler:
         for (sender, lane, status, reason, again), deliveries in together.items():
             for at in range(0, len(deliveries), MAX_NAMED):
                 some = deliveries[at : at + MAX_NAMED]
-                documents = [one.id for one in some]
+                # One that the operator had handed over again may have been settled twice in a moment.
+                documents = list(dict.fromkeys(one.id for one in some))
                 first = some[0].statement
                 outgoing.append(
                     acknowledgement(

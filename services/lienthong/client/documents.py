@@ -274,6 +274,9 @@ class Progress(NamedTuple):
     """Ids of other documents that this agency handed over before with the same number, notation and year: one of
     them has a wrong number (Decree 30/2020, Annex VI)."""
 
+    released: str = ""
+    """Why the operator had it delivered although the backbone had rejected it; empty if that was not so."""
+
     def as_json(self) -> dict[str, Any]:
         """For people and programs."""
         return {
@@ -288,4 +291,5 @@ class Progress(NamedTuple):
             "recipients": dict(self.recipients),
             "renewed_as": self.renewed_as.hex() if self.renewed_as else None,
             "repeats": [one.hex() for one in self.repeats],
+            "released": self.released,
         }

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
 from lienthong.client.history import History
+from lienthong.client.opening import Opened, open_record
 from lienthong.client.ready import Ready
 from lienthong.client.rows import Arrival, Round
 from lienthong.client.sorting import documents_named, sort
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
-from lienthong.kernel.addressing import addressed_at
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
+from lienthong.kernel.command import RELEASE
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
@@ -26,7 +27,7 @@ from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
 from lienthong.kernel.pieces import split
-from lienthong.kernel.reasons import TOLD_BY_DIRECTORY, Reason
+from lienthong.kernel.reasons import TOLD_BY_DIRECTORY
 from lienthong.kernel.topics import Partition, inbox
 
 __all__ = ["Receiver"]
@@ -86,6 +87,8 @@ class Receiver:
         self._caught_up = asyncio.Event()
         """Set when the inbox topic has been read to its end once, or when reading has stopped."""
         self._caught_up_parts: set[int] = set()
+        self._released: set[bytes] = set()
+        """Ids of documents that the operator released to us: of these alone a second record may come."""
         self.refused = 0
         """Records that were not believed or not for us; they never reach the caller."""
 
@@ -163,7 +166,10 @@ class Receiver:
             raise self._failure
 
     async def _assign(self, reader: Reader, partitions: Sequence[Partition]) -> dict[int, tuple[int, int]]:
-        cursors = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.cursors)
+        loop = asyncio.get_running_loop()
+        cursors = await loop.run_in_executor(self._thread, self._store.cursors)
+        # Another process of this agency may have taken some.
+        self._released |= await loop.run_in_executor(self._thread, self._store.released)
         await reader.assign({one: cursors.get(one.number, (0, 0))[1] for one in partitions})
         return {one.number: cursors[one.number] for one in partitions if one.number in cursors}
 
@@ -224,38 +230,37 @@ class Receiver:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
         try:
             try:
-                opened, addressed = self._open(record, headers)
+                opened = open_record(self._judge, self._agency, record, headers)
             except RejectedError as error:
                 if error.reason not in TOLD_BY_DIRECTORY:
                     raise
                 # Intake may have known more of the directory than we know yet.
                 await self._directory.catch_up()
-                opened, addressed = self._open(record, headers)
+                opened = open_record(self._judge, self._agency, record, headers)
+            if (opened.command or self._released) and await self._is_here(opened, taken):
+                # The operator released it, and its sender sent it again: once is enough.
+                opened = opened._replace(addressed=())
+                if opened.command is None:
+                    return
+            arrival = sort(opened, record.partition, taken)
         except RejectedError as error:
             self.refused += 1
             _log.warning("%s lane %d sequence %d refused: %s", record.topic, record.partition, headers.sequence, error)
             return
-        arrival = sort(opened, headers, record.partition, record.value or b"", taken, addressed)
         if arrival is not None:
-            fresh.append(self._delivery(arrival, opened, redelivered=False))
+            fresh.append(self._delivery(arrival, opened.envelope, redelivered=False))
 
-    def _open(self, record: Record, headers: DeliveryHeaders) -> tuple[OpenedEnvelope, Sequence[str]]:
-        """An envelope that can be believed, and whom it is meant for."""
-        if record.value is None:
-            raise RejectedError(Reason.MALFORMED, "the record has no value")
-        opened = self._judge.open(record.value, at=headers.judged_at)
-        if opened.id != headers.id:
-            raise RejectedError(Reason.MALFORMED, "the header's id is not the envelope's")
-        statement = opened.statement
-        addressed: Sequence[str] = statement.recipients
-        if addressed != [self._agency]:
-            addressed = addressed_at(
-                self._judge.directory, statement.sender, addressed, self._agency,
-                at=headers.judged_at, known=headers.known_at,
-            )  # fmt: skip
-            if not addressed:
-                raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"it is not addressed to {self._agency}")
-        return opened, addressed
+    async def _is_here(self, opened: Opened, taken: Round) -> bool:
+        """Whether a document that was released, or is now, has come before; others have no second record."""
+        identity, command = opened.envelope.id, opened.command
+        if command is None:
+            return identity in self._released
+        if command.action != RELEASE:
+            return False
+        self._released.add(identity)
+        return any(one.id == identity for one in taken.arrivals) or await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._store.has, identity
+        )
 
     # -- from the store to the caller
 
@@ -266,7 +271,7 @@ class Receiver:
         return Delivery(
             arrival.id, arrival.sender, arrival.lane, arrival.sequence, arrival.position, arrival.judged_at,
             redelivered, opened.statement, opened.contents, len(arrival.value), self._settler,
-            addressed=arrival.addressed,
+            addressed=arrival.addressed, ordered=arrival.order,
         )  # fmt: skip
 
     def _tell(self, envelope_ids: Iterable[bytes]) -> None:

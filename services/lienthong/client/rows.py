@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Arrival", "Heard", "Outgoing", "ReceiptLine", "Remark", "Round", "Summary", "place_of", "split_place"]
+__all__ = [
+    "Arrival",
+    "Heard",
+    "Ordered",
+    "Outgoing",
+    "ReceiptLine",
+    "Remark",
+    "Round",
+    "Summary",
+    "place_of",
+    "split_place",
+]
 
 _POSITION_BITS = 48
 
@@ -38,6 +49,15 @@ class Outgoing(NamedTuple):
     """Of a new document with a number: year, number and notation with `/` between, which should be its own."""
 
 
+class Ordered(NamedTuple):
+    """The operator's word by which a document was handed over."""
+
+    action: str
+    """`resend`: once more, whatever became of it; `release`: although the backbone had rejected it."""
+    reason: str
+    """Why, in the operator's words."""
+
+
 class Arrival(NamedTuple):
     """A document in the inbox."""
 
@@ -54,6 +74,7 @@ class Arrival(NamedTuple):
     value: bytes
     addressed: Sequence[str] = ()
     """Codes it is meant for, of those whose mail this agency gets."""
+    order: Ordered | None = None
 
 
 class Heard(NamedTuple):
@@ -92,6 +113,10 @@ class ReceiptLine(NamedTuple):
     id: bytes
     reason: str
     position: int
+    released: str = ""
+    """Why the operator had it delivered although it was rejected; empty: this is a receipt."""
+    routes: Sequence[str] = ()
+    """Of a released one, the agencies it is delivered to."""
 
 
 class Summary(NamedTuple):

@@ -3,54 +3,66 @@
 from collections.abc import Mapping, Sequence
 
 from lienthong.client.documents import TAKE_BACK_SUBJECT
-from lienthong.client.rows import Arrival, Heard, ReceiptLine, Remark, Round, place_of
+from lienthong.client.opening import Opened
+from lienthong.client.rows import Arrival, Heard, Ordered, ReceiptLine, Remark, Round, place_of
+from lienthong.kernel.command import RELEASE
 from lienthong.kernel.envelope import OpenedEnvelope
+from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.lifecycle import EVENT_OF_KIND, Event
+from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import Kind, Statement
 
 __all__ = ["documents_named", "sort"]
 
 
-def sort(
-    opened: OpenedEnvelope,
-    headers: DeliveryHeaders,
-    lane: int,
-    value: bytes,
-    taken: Round,
-    addressed: Sequence[str],
-) -> Arrival | None:
-    """Add what an envelope says to the round. `addressed` is whom it is meant for, of those whose mail we get.
+def sort(opened: Opened, lane: int, taken: Round) -> Arrival | None:
+    """Add what a record of the inbox says to the round.
 
     Returns:
         What the caller is to be handed, if anything: a document, or a request made by status 13.
+
+    Raises:
+        RejectedError: MALFORMED: nothing of this kind is for an inbox; nothing was added.
     """
-    statement = opened.statement
+    envelope, headers, addressed, value, command, routes = opened
+    statement = envelope.statement
     body = statement.body
+    order = None
+    if command is not None:
+        order = Ordered(command.action, command.reason)
+        if routes and command.action == RELEASE:
+            taken.receipts.append(ReceiptLine(envelope.id, "", headers.position, command.reason, routes))
+        if not addressed:
+            return None
     if statement.kind is Kind.DOCUMENT:
         subject = body["subject"]
         if body["business_type"]:
-            _remark(opened, headers, lane, taken)
+            _remark(envelope, headers, lane, taken)
     elif statement.kind is Kind.ACKNOWLEDGEMENT:
         taken.answers.append(
             Heard(
-                place_of(lane, headers.position), opened.id, statement.sender, body["status"], body["reason"],
+                place_of(lane, headers.position), envelope.id, statement.sender, body["status"], body["reason"],
                 statement.created, headers.judged_at, body["documents"],
             )
         )  # fmt: skip
         if body["status"] != Event.TAKE_BACK_ASKED:
             return None
         subject = TAKE_BACK_SUBJECT
-    else:
+    elif statement.kind is Kind.RECEIPT:
         taken.receipts.extend(
             ReceiptLine(entry["envelope_id"], entry["reason"], entry["position"])
             for entry in body["entries"]
             if entry["envelope_id"] is not None
         )
         return None
+    elif statement.kind is Kind.NOTICE:
+        return None
+    else:
+        raise RejectedError(Reason.MALFORMED, f"a statement of kind {statement.kind} is not for an inbox")
     arrival = Arrival(
-        lane, headers.sequence, opened.id, statement.sender, statement.thread, statement.priority, subject,
-        headers.position, headers.judged_at, True, value, addressed,
+        lane, headers.sequence, envelope.id, statement.sender, statement.thread, statement.priority, subject,
+        headers.position, headers.judged_at, True, value, addressed, order,
     )  # fmt: skip
     taken.arrivals.append(arrival)
     return arrival

@@ -17,8 +17,9 @@ from lienthong.client.account import Received, account, received
 from lienthong.client.documents import Document, Progress, State, document_of
 from lienthong.client.history import History
 from lienthong.client.packing import join, pack, split, unpack
-from lienthong.client.rows import Arrival, Heard, Outgoing, ReceiptLine, Round, Summary
-from lienthong.client.tables import FORMS, SCHEMA, SETTINGS, SUMMARY, UNFINISHED
+from lienthong.client.rows import Arrival, Heard, Ordered, Outgoing, ReceiptLine, Round, Summary
+from lienthong.client.tables import ARRIVAL, FORMS, SCHEMA, SETTINGS, SUMMARY, UNFINISHED
+from lienthong.kernel.command import RELEASE
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
 from lienthong.kernel.statement import decode_statement
@@ -52,6 +53,7 @@ class Store:
 
         self._finished: Counter[str] = Counter()
         self._summed_until = 0
+        self._summed_released = 0
 
     @contextmanager
     def _unsynced(self) -> Iterator[None]:
@@ -187,6 +189,10 @@ class Store:
                 " handed, value, addressed) VALUES *",
                 [(*one[:11], join(one.addressed)) for one in round_.arrivals],
             )
+            self._for_rows(
+                "INSERT INTO ordered (lane, sequence, action, why) VALUES *",
+                [(one.lane, one.sequence, *one.order) for one in round_.arrivals if one.order],
+            )
             self._hear(round_.answers)
             self._for_rows(
                 "INSERT INTO remark VALUES * ON CONFLICT DO NOTHING",
@@ -203,8 +209,12 @@ class Store:
                 " AND NOT (outbox.kind = 'acknowledgement' AND line.reason IN"
                 " ('expired', 'future', 'key_revoked', 'key_not_valid', 'unknown_key'))",
                 # Of several lines about one envelope the first counts; one statement must not choose.
-                [self._verdict(line) for line in {line.id: line for line in reversed(round_.receipts)}.values()],
+                [
+                    self._verdict(line)
+                    for line in {line.id: line for line in reversed(round_.receipts) if not line.released}.values()
+                ],
             )
+            self._release([line for line in round_.receipts if line.released])
             sql.executemany(
                 "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
                 " ON CONFLICT (lane) DO UPDATE SET sequence = excluded.sequence, next_offset = excluded.next_offset",
@@ -239,6 +249,19 @@ class Store:
                 ],
             )
 
+    def _release(self, lines: Sequence[ReceiptLine]) -> None:
+        """What the backbone had rejected was delivered by the operator's order."""
+        for line in lines:
+            changed = self._sql.execute(
+                "UPDATE outbox SET state = ?, position = ?, reason = '', routes = ?, contents = NULL"
+                " WHERE id = ? AND state IN (?, ?)",
+                (_ACCEPTED, line.position, join(line.routes), line.id, _PENDING, _REJECTED),
+            ).rowcount
+            if changed:
+                self._sql.execute(
+                    "INSERT INTO released (id, why) VALUES (?, ?) ON CONFLICT DO NOTHING", (line.id, line.released)
+                )
+
     @staticmethod
     def _verdict(line: ReceiptLine) -> tuple[int, int, str, bytes]:
         # A duplicate is one that was accepted before: its receipt names the entry that counts.
@@ -260,9 +283,7 @@ class Store:
             sql.execute("BEGIN IMMEDIATE")
             for lane in sorted(self.cursors() if lanes is None else lanes):
                 rows = sql.execute(
-                    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
-                    " addressed"
-                    " FROM inbox WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                    f"{ARRIVAL} WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                     (lane, after.get(lane, 0), limit),
                 )
                 found.extend(_arrival(row) for row in rows)
@@ -321,25 +342,31 @@ class Store:
 
     def arrived(self, envelope_id: bytes) -> Arrival | None:
         """A document of the inbox, settled or not; a settled one has no value any more."""
-        row = self._sql.execute(
-            "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
-            " addressed"
-            " FROM inbox WHERE id = ?",
-            (envelope_id,),
-        ).fetchone()
+        row = self._sql.execute(f"{ARRIVAL} WHERE id = ? ORDER BY sequence", (envelope_id,)).fetchone()
         return _arrival(row) if row else None
+
+    def has(self, envelope_id: bytes) -> bool:
+        """Whether a document is in the inbox, settled or not."""
+        return self._sql.execute("SELECT 1 FROM inbox WHERE id = ?", (envelope_id,)).fetchone() is not None
+
+    def released(self) -> set[bytes]:
+        """Ids of the documents in the inbox that the operator released: of these a second record may come."""
+        rows = self._sql.execute(
+            "SELECT id FROM ordered JOIN inbox USING (lane, sequence) WHERE action = ?", (RELEASE,)
+        )
+        return {row[0] for row in rows}
 
     def listing(self, limit: int) -> list[tuple[Arrival, str | None]]:
         """The newest documents of the inbox with the status they were settled with, newest first."""
         rows = self._sql.execute(
             "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value,"
-            " addressed,"
+            " addressed, action, why,"
             " CASE WHEN said IS NOT NULL THEN COALESCE((SELECT SUBSTR(says, 1, 2) FROM outbox WHERE number ="
             " MAX(said, COALESCE((SELECT MAX(number) FROM spoken WHERE document = inbox.id), 0))), '') END"
-            " FROM inbox ORDER BY judged_at DESC LIMIT ?",
+            " FROM inbox LEFT JOIN ordered USING (lane, sequence) ORDER BY judged_at DESC LIMIT ?",
             (limit,),
         )
-        return [(_arrival(row), row[12]) for row in rows]
+        return [(_arrival(row), row[14]) for row in rows]
 
     def find(self, beginning: bytes) -> list[bytes]:
         """Ids of documents in the outbox or inbox that begin so; at most ten."""
@@ -356,11 +383,17 @@ class Store:
 
         The first call looks at all of them; later ones at those that are new or were not finished.
         """
-        finished, others = Counter(self._finished), Counter[str]()
         unfinished = []
         with self._sql as sql:
             sql.execute("BEGIN")
             newest = self.newest()
+            released: int = sql.execute("SELECT COUNT(*) FROM released").fetchone()[0]
+            if released != self._summed_released:
+                # What was rejected, and finished, is not any more.
+                self._finished.clear()
+                self._summed_until = 0
+                sql.execute("DELETE FROM unfinished")
+            finished, others = Counter(self._finished), Counter[str]()
             for number, state, is_acknowledged in sql.execute(SUMMARY, {"seen": self._summed_until}):
                 goes_on = state in (_PENDING, _ACCEPTED)
                 is_finished = not goes_on or (state == _ACCEPTED and is_acknowledged)
@@ -373,19 +406,19 @@ class Store:
                     unfinished.append((number,))
             sql.execute("DELETE FROM unfinished")
             sql.executemany("INSERT INTO unfinished VALUES (?)", unfinished)
-        self._finished, self._summed_until = finished, newest
+        self._finished, self._summed_until, self._summed_released = finished, newest, released
         return Summary(*(finished[name] + others[name] for name in Summary._fields))
 
     def progress(self, envelope_id: bytes) -> Progress | None:
         """What is known of something that was handed over; None if nothing was under this id."""
         row = self._sql.execute(
-            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes, natural_key FROM outbox"
-            " WHERE id = ?",
+            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes, natural_key, why"
+            " FROM outbox LEFT JOIN released USING (id) WHERE id = ?",
             (envelope_id,),
         ).fetchone()
         if row is None:
             return None
-        number, handed_over_at, lane, state, position, reason, renewed_as, joined, natural_key = row
+        number, handed_over_at, lane, state, position, reason, renewed_as, joined, natural_key, why = row
         routes = split(joined)
         # What is said by somebody it was not delivered to is kept, and counts for nothing.
         newest: dict[str, str] = {}
@@ -400,7 +433,9 @@ class Store:
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
         repeats = self._numbered_before(natural_key, number) if natural_key else ()
-        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats)
+        return Progress(
+            envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats, why or ""
+        )
 
     def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:
         """Documents handed over before one that have its number, notation and year; not those signed anew as others."""
@@ -413,4 +448,5 @@ class Store:
 
 def _arrival(row: Sequence[Any]) -> Arrival:
     """A row of the inbox, its columns in the order of the fields; the value is empty once it is settled."""
-    return Arrival._make((*row[:9], bool(row[9]), row[10] or b"", split(row[11])))
+    order = None if row[12] is None else Ordered(row[12], row[13])
+    return Arrival._make((*row[:9], bool(row[9]), row[10] or b"", split(row[11]), order))

@@ -1,6 +1,6 @@
 """Tables of the client's store, and how SQLite is to keep them."""
 
-__all__ = ["FORMS", "SCHEMA", "SETTINGS", "SUMMARY", "UNFINISHED"]
+__all__ = ["ARRIVAL", "FORMS", "SCHEMA", "SETTINGS", "SUMMARY", "UNFINISHED"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -72,6 +72,17 @@ CREATE TABLE IF NOT EXISTS inbox (
 );
 CREATE INDEX IF NOT EXISTS inbox_id ON inbox (id);
 CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (lane, sequence) WHERE said IS NULL;
+CREATE TABLE IF NOT EXISTS ordered (
+    lane INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, -- of the document in the inbox that the operator had handed over
+    action TEXT NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (lane, sequence)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS released (
+    id BLOB PRIMARY KEY, -- of a document in the outbox that the operator had delivered although it was rejected
+    why TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (
     lane INTEGER PRIMARY KEY,
     sequence INTEGER NOT NULL,
@@ -85,6 +96,11 @@ FORMS = (
     "SELECT said, addressed FROM inbox LIMIT 0",
 )
 """What a file of an earlier version refuses: its tables stay as they were."""
+ARRIVAL = (
+    "SELECT lane, sequence, id, sender, thread, priority, subject, position, judged_at, handed, value, addressed,"
+    " action, why FROM inbox LEFT JOIN ordered USING (lane, sequence)"
+)
+"""Documents of the inbox, with the fields of `Arrival`; the last two are those of its order."""
 UNFINISHED = "CREATE TEMP TABLE unfinished (number INTEGER PRIMARY KEY)"
 """Documents of the outbox whose counts may still change; for this process and in memory alone."""
 SUMMARY = """

@@ -19,7 +19,7 @@ from lienthong.kernel.seal import Purpose
 from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition
 from lienthong.kernel.trust import Trust
 
-__all__ = ["Operator", "make_trust"]
+__all__ = ["Operator", "load_key", "make_trust"]
 
 _PARTITION = Partition(DIRECTORY, 0)
 
@@ -40,6 +40,18 @@ def make_trust(home: Path, origin: str) -> tuple[Trust, SigningKey]:
     elif Trust.load(trust_file) != trust:
         raise ValueError(f"{trust_file} names another backbone or another operator's key than {key_file}")
     return trust, key
+
+
+def load_key(home: Path, trust: Trust) -> SigningKey:
+    """The operator's key under ``home``.
+
+    Raises:
+        ValueError: there is none, or it is not the one that the trust anchor names.
+    """
+    key = SigningKey.load(home / "keys" / "operator.pem")
+    if key.public_key.hex() != trust.operator_key:
+        raise ValueError(f"the operator's key in {home / 'keys'} is not the one the trust anchor names")
+    return key
 
 
 class Operator:

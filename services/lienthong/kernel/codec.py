@@ -19,7 +19,8 @@ __all__ = ["ENVELOPE_ID", "RECORDS", "decode", "decoder", "encode", "frame", "sc
 
 RECORDS: Final = (
     "signature", "seal", "envelope", "attachment", "signer", "replacement", "document",
-    "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record", "group_record", "statement",
+    "acknowledgement", "receipt_entry", "receipt", "agency_record", "key_record", "group_record", "command",
+    "notice_entry", "notice", "statement",
 )  # fmt: skip
 """Names of the files in `schemas/`, each after those it refers to."""
 

@@ -240,6 +240,16 @@ class Directory:
             raise RejectedError(Reason.UNKNOWN_KEY, f"key {key_id.hex()} is not in the directory")
         return key
 
+    def operator_key(self, key_id: bytes) -> bytes:
+        """The operator's pinned public key (32 bytes), if this is its id (16 bytes).
+
+        Raises:
+            RejectedError: UNKNOWN_KEY.
+        """
+        if key_id != self._operator_key_id:
+            raise RejectedError(Reason.UNKNOWN_KEY, f"key {key_id.hex()} is not the operator's")
+        return self._operator_key
+
     def agencies(self) -> Iterator[Agency]:
         """All agencies, in the order of their first appearance."""
         return iter(self._agencies.newest.values())

@@ -4,9 +4,11 @@ Intake applies it to what arrives, the auditor applies it again to what was reco
 open what they are handed with the same function.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lienthong.kernel.addressing import address
+from lienthong.kernel.command import RELEASE, Command, read_command
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.envelope import (
     EnvelopeId,
@@ -29,7 +31,10 @@ _PURPOSES = {
     Kind.DOCUMENT: Purpose.EXCHANGE,
     Kind.ACKNOWLEDGEMENT: Purpose.EXCHANGE,
     Kind.RECEIPT: Purpose.RECEIPT,
+    Kind.COMMAND: Purpose.COMMAND,
+    Kind.NOTICE: Purpose.RECEIPT,
 }
+_CARRIED = "the document that the command carries"
 
 
 class Verdict(NamedTuple):
@@ -75,6 +80,21 @@ class Judge:
         self._verify(sealed, statement, identity, at, self._known(known))
         return OpenedEnvelope(identity, statement, sealed.contents, sealed.seal)
 
+    def ordered(self, command: OpenedEnvelope, *, at: int, known: int) -> tuple[Command, OpenedEnvelope]:
+        """What a command orders, and the document that it carries.
+
+        Args:
+            command: what `open` made of an envelope of kind command.
+            at: when the backbone took it, milliseconds since 1970 UTC.
+            known: the newest fact of the directory that it was judged by.
+
+        Raises:
+            RejectedError: UNKNOWN_RECIPIENT: it goes to somebody to whom the document does not go.
+        """
+        found = read_command(command.statement, command.contents)
+        self._check_goes_to(found, command.statement.recipients, at, known)
+        return found, OpenedEnvelope(found.document, found.statement, found.sealed.contents, found.sealed.seal)
+
     def verdict(self, value: bytes | None, *, agency: str, lane: int, at: int, known: int | None = None) -> Verdict:
         """Judge one record of an out topic.
 
@@ -106,6 +126,9 @@ class Judge:
             self._check_times(statement, sealed, at)
             self._verify(sealed, statement, identity, at, known)
             addressed = address(self.directory, statement.sender, statement.recipients, at=at, known=known)
+            if kind is Kind.COMMAND:
+                carried = read_command(statement, sealed.contents)
+                self._check_goes_to(carried, statement.recipients, at, known)
         except RejectedError as rejected:
             return Verdict(rejected.reason, rejected.detail, identity, kind, ())
         return Verdict(None, "", identity, kind, addressed.routes, addressed.groups)
@@ -134,6 +157,9 @@ class Judge:
             raise RejectedError(Reason.UNKNOWN_SENDER, f"sender {statement.sender[:35]!r} is not in the directory now")
         public_keys = []
         for signature in seal.signatures:
+            if seal.purpose == Purpose.COMMAND:
+                public_keys.append(self.directory.operator_key(signature.key_id))
+                continue
             key = self.directory.key(signature.key_id, known)
             if key.agency != statement.sender:
                 raise RejectedError(Reason.UNKNOWN_KEY, f"key {signature.key_id.hex()} is not the sender's")
@@ -145,3 +171,33 @@ class Judge:
             public_keys.append(key.public_key)
         self.roots.verify(identity, statement.sender, seal, public_keys)
         check_contents(statement.attachments, sealed.contents)
+        if statement.kind is Kind.COMMAND:
+            self._verify_carried(read_command(statement, sealed.contents), at, known)
+
+    def _verify_carried(self, command: Command, at: int, known: int) -> None:
+        """Verify the seal of the document that a command carries; its times were checked once, or are waived.
+
+        A released one must be good by what holds now. One that is sent again must have been good when it was judged,
+        and no key of it may have been revoked from before then since.
+        """
+        moment = at if command.action == RELEASE else command.judged_at
+        try:
+            self._verify(command.sealed, command.statement, command.document, moment, known)
+        except RejectedError as error:
+            raise RejectedError(error.reason, f"{_CARRIED}: {error.detail}") from error
+
+    def _check_goes_to(self, command: Command, recipients: Sequence[str], at: int, known: int) -> None:
+        """See that a command goes to whom its document goes; nobody can be made to get what was not for him."""
+        is_release, document = command.action == RELEASE, command.statement
+        if not is_release:
+            at, known = command.judged_at, min(command.known_at, known)
+        try:
+            routes = address(self.directory, document.sender, document.recipients, at=at, known=known).routes
+        except RejectedError as error:
+            raise RejectedError(error.reason, f"{_CARRIED}: {error.detail}") from error
+        if is_release and set(recipients) != {*routes, document.sender}:
+            raise RejectedError(
+                Reason.UNKNOWN_RECIPIENT, "a release goes to all agencies that get the document now, and to its sender"
+            )
+        if not is_release and (others := set(recipients).difference(routes)):
+            raise RejectedError(Reason.UNKNOWN_RECIPIENT, f"the document was not delivered to {min(others)[:35]!r}")

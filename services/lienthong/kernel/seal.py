@@ -32,6 +32,7 @@ class Purpose:
     EXCHANGE = "exchange"
     RECEIPT = "receipt"
     DIRECTORY = "directory"
+    COMMAND = "command"
 
 
 class Signature(NamedTuple):

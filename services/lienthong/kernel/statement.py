@@ -23,6 +23,7 @@ from lienthong.kernel.randomness import random_bytes
 from lienthong.kernel.reasons import Reason
 
 __all__ = [
+    "ACTIONS",
     "REASONED_STATUS_CODES",
     "STATUS_CODES",
     "Attachment",
@@ -46,6 +47,8 @@ class Kind(StrEnum):
     AGENCY = "agency"
     KEY = "key"
     GROUP = "group"
+    COMMAND = "command"
+    NOTICE = "notice"
 
     # An Enum's own goes through Python, for every envelope several times.
     __hash__ = str.__hash__
@@ -58,6 +61,8 @@ _BRANCHES = {
     Kind.AGENCY: "lienthong.AgencyRecord",
     Kind.KEY: "lienthong.KeyRecord",
     Kind.GROUP: "lienthong.GroupRecord",
+    Kind.COMMAND: "lienthong.Command",
+    Kind.NOTICE: "lienthong.Notice",
 }
 _KINDS = {branch: kind for kind, branch in _BRANCHES.items()}
 
@@ -77,6 +82,8 @@ _TEXT_LIMITS = (
 _BEGINNING_A_THREAD = (0, 3)
 """Business types, new and replace, of documents with a thread of their own."""
 
+ACTIONS = ("resend", "release")
+"""What a command may order."""
 REASONED_STATUS_CODES = frozenset({"02", "16"})
 """Status codes that need a reason: refusals."""
 STATUS_CODES = frozenset({"01", "02", "03", "04", "05", "06", "13", "15", "16"})
@@ -297,6 +304,24 @@ def _check_receipt(statement: Statement) -> None:
     _check_named(statement.body["entries"], "a receipt")
 
 
+def _check_command(statement: Statement) -> None:
+    body = statement.body
+    if not statement.recipients:
+        raise RejectedError(Reason.MALFORMED, "a command needs at least one recipient")
+    if body["action"] not in ACTIONS:
+        raise RejectedError(Reason.MALFORMED, f"action {body['action'][:20]!r} is not one of {', '.join(ACTIONS)}")
+    if not 1 <= len(body["reason"]) <= MAX_REASON_CHARACTERS:
+        raise RejectedError(Reason.MALFORMED, f"a command needs a reason of 1 to {MAX_REASON_CHARACTERS} characters")
+    if len(statement.attachments) != 1:
+        raise RejectedError(Reason.MALFORMED, "a command has exactly one attachment: the envelope")
+
+
+def _check_notice(statement: Statement) -> None:
+    if len(statement.recipients) != 1:
+        raise RejectedError(Reason.MALFORMED, "a notice has exactly one recipient: the documents' sender")
+    _check_named(statement.body["entries"], "a notice")
+
+
 def _check_directory_record(statement: Statement) -> None:
     if statement.recipients:
         raise RejectedError(Reason.MALFORMED, "a directory record has no recipients")
@@ -320,4 +345,6 @@ _BODY_CHECKS = {
     Kind.AGENCY: _check_directory_record,
     Kind.KEY: _check_directory_record,
     Kind.GROUP: _check_group,
+    Kind.COMMAND: _check_command,
+    Kind.NOTICE: _check_notice,
 }

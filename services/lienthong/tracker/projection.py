@@ -12,21 +12,29 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from lienthong.kernel.command import RELEASE, Command
 from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome
 from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Request, advance
 from lienthong.kernel.statement import Kind, Statement
-from lienthong.tracker.addressed import addressed_of
+from lienthong.tracker.addressed import addressed_of, routes_released
 from lienthong.tracker.delivery import Delivery
 from lienthong.tracker.document import clean, document_row, mentions_of
 from lienthong.tracker.tables import document_number
 
-__all__ = ["Item", "KnownDocument", "Projection", "wanted"]
+__all__ = ["Item", "KnownDocument", "Order", "Projection", "wanted"]
 
 _RECALL, _UPDATE, _REPLACE = 1, 2, 3
 _REQUESTS = {_RECALL: Request.TAKE_BACK, _UPDATE: Request.UPDATE}
 _RECEIVERS_CHANGED = 2
 _ANSWERS = frozenset({Event.AGREED, Event.CHANGE_REFUSED})
+
+
+class Order(NamedTuple):
+    """What the operator orders, and the id (16 bytes) of the key that signed it."""
+
+    command: Command
+    by: bytes
 
 
 class Item(NamedTuple):
@@ -36,9 +44,18 @@ class Item(NamedTuple):
     entry: Entry
     counts: Count
     statement: Statement | None
-    """Of an accepted document or acknowledgement that counts."""
+    """Of an accepted document, acknowledgement or command that counts."""
     why: str = ""
     """Why an accepted entry cannot be read."""
+    order: Order | None = None
+    """Of a command."""
+
+    @property
+    def document(self) -> Statement | None:
+        """The document that is delivered by this entry, if one is: accepted, or released by the operator."""
+        if self.order is None:
+            return self.statement if self.statement is not None and self.statement.kind is Kind.DOCUMENT else None
+        return self.order.command.statement if self.order.command.action == RELEASE else None
 
 
 class KnownDocument(NamedTuple):
@@ -56,12 +73,13 @@ def wanted(items: Iterable[Item]) -> set[bytes]:
     found: set[bytes] = set()
     for item in items:
         statement = item.statement
-        if statement is None:
-            continue
-        if statement.kind is Kind.ACKNOWLEDGEMENT:
+        if item.order is not None:
+            found.add(item.order.command.document)
+        elif statement is not None and statement.kind is Kind.ACKNOWLEDGEMENT:
             found.update(statement.body["documents"])
-        elif statement.body["business_type"] in _REQUESTS:
-            found.update(statement.body["refers_to"])
+        document = item.document
+        if document is not None and document.body["business_type"] in _REQUESTS:
+            found.update(document.body["refers_to"])
     return found
 
 
@@ -82,6 +100,7 @@ class Projection:
         self.statements: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
         self.rejected: list[tuple[Any, ...]] = []
+        self.commands: list[tuple[Any, ...]] = []
         self.unread: list[tuple[Any, ...]] = []
         self._tallies: Counter[tuple[int, str, str]] = Counter()
 
@@ -92,12 +111,12 @@ class Projection:
         pairs: set[tuple[int, str]] = set()
         whole: set[int] = set()
         for item in items:
-            statement = item.statement
-            if statement is None:
+            statement, document = item.statement, item.document
+            if document is not None:
+                if document.body["business_type"] in _REQUESTS:
+                    whole.update(self._numbers(item.lane, document.body["refers_to"]))
+            elif statement is None or item.order is not None:
                 continue
-            if statement.kind is Kind.DOCUMENT:
-                if statement.body["business_type"] in _REQUESTS:
-                    whole.update(self._numbers(item.lane, statement.body["refers_to"]))
             elif statement.body["status"] == Event.TAKE_BACK_ASKED:
                 whole.update(self._numbers(item.lane, statement.body["documents"]))
             else:
@@ -135,7 +154,7 @@ class Projection:
 
     def take(self, item: Item) -> None:
         """Take the next entry of a lane."""
-        lane, entry, counts, statement, why = item
+        lane, entry, counts, statement, why, order = item
         if counts is not Count.COUNTS:
             self._tallies[lane, "void", counts.name.lower()] += 1
         elif entry.outcome is Outcome.REJECTED:
@@ -144,8 +163,14 @@ class Projection:
             self._tallies[lane, "unread", entry.kind or ""] += 1
             self.unread.append((lane, entry.position, entry.source.agency, entry.id or b"", clean(why)))
         elif entry.outcome is Outcome.ACCEPTED:
+            if order is None and item.document is not None and (lane, entry.id) in self._documents:
+                # The operator had released it before its sender sent it again.
+                self._tallies[lane, "void", Count.DUPLICATE.name.lower()] += 1
+                return
             self._tallies[lane, "kind", entry.kind or ""] += 1
-            if statement is not None and statement.kind is Kind.DOCUMENT:
+            if order is not None and statement is not None:
+                self._take_command(lane, entry, statement, order)
+            elif statement is not None and statement.kind is Kind.DOCUMENT:
                 self._take_document(lane, entry, statement)
             elif statement is not None:
                 self._take_acknowledgement(lane, entry, statement)
@@ -157,6 +182,18 @@ class Projection:
             lane, entry.position, agency, offset, generation, entry.id or b"", entry.kind or "",
             entry.reason, clean(entry.detail), entry.digest, entry.judged_at,
         ))  # fmt: skip
+
+    def _take_command(self, lane: int, entry: Entry, statement: Statement, order: Order) -> None:
+        command = order.command
+        self.commands.append((
+            lane, entry.position, entry.id or b"", command.action, command.document, command.position,
+            ",".join(statement.recipients), clean(command.reason), order.by, statement.created, entry.judged_at,
+        ))  # fmt: skip
+        if command.action == RELEASE and (lane, command.document) not in self._documents:
+            self._tallies[lane, "released", Kind.DOCUMENT.value] += 1
+            document = command.statement
+            routes = routes_released(document.sender, document.recipients, entry.routes)
+            self._take_document(lane, entry._replace(id=command.document, routes=routes), document)
 
     def _take_document(self, lane: int, entry: Entry, statement: Statement) -> None:
         identity = entry.id or b""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, or_, select
 
 from lienthong.kernel.lifecycle import Flag
+from lienthong.tracker import tables
 from lienthong.tracker.tables import deliveries, documents, events, mentions, positions, rejected, statements, tallies
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Overview",
     "agencies",
     "beginning_with",
+    "commands",
     "document",
     "history",
     "incoming",
@@ -93,7 +95,7 @@ def overview(connection: Connection) -> Overview:
     read = connection.execute(select(positions)).all()
     kinds = counts.get("kind", {})
     return Overview(
-        kinds.get("document", 0),
+        kinds.get("document", 0) + counts.get("released", {}).get("document", 0),
         counts.get("stage", {}),
         counts.get("flag", {}),
         counts.get("rejected", {}),
@@ -205,6 +207,16 @@ def rejection_counts(connection: Connection, agency: str | None = None) -> dict[
         return {reason: count for reason, count in overview(connection).rejected.items() if count}
     query = select(rejected.c.reason, func.count()).where(rejected.c.agency == agency).group_by(rejected.c.reason)
     return {row[0]: row[1] for row in connection.execute(query.order_by(rejected.c.reason))}
+
+
+def commands(connection: Connection, limit: int = 100, document: bytes | None = None) -> list[Row[Any]]:
+    """What the operator ordered, newest first; of one document, or of all."""
+    ordered = tables.commands
+    query = select(ordered)
+    if document is not None:
+        query = query.where(ordered.c.document == document)
+    newest = query.order_by(ordered.c.judged_at.desc(), ordered.c.lane, ordered.c.position.desc())
+    return list(connection.execute(newest.limit(limit)))
 
 
 def beginning_with(connection: Connection, beginning: bytes) -> list[bytes]:

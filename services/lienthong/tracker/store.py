@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from lienthong.kernel.command import RELEASE
 from lienthong.kernel.errors import UnavailableError
 from lienthong.tracker import tables
 from lienthong.tracker.database import Database
@@ -102,7 +103,7 @@ def _project(connection: Connection, items: Sequence[Item]) -> Projection:
 
 def _known(connection: Connection, items: Sequence[Item]) -> dict[tuple[int, bytes], KnownDocument]:
     """The documents that entries name, and those that recalls and updates among them are about."""
-    found = _documents(connection, wanted(items))
+    found = _documents(connection, wanted(items) | _released(connection, items))
     asking = [one.number for one in found.values() if one.business_type in (1, 2)]
     if asking:
         targets: dict[int, list[bytes]] = {}
@@ -115,6 +116,16 @@ def _known(connection: Connection, items: Sequence[Item]) -> dict[tuple[int, byt
         missing = {named for some in targets.values() for named in some} - {identity for _, identity in found}
         found |= {key: one for key, one in _documents(connection, missing).items() if key not in found}
     return found
+
+
+def _released(connection: Connection, items: Sequence[Item]) -> set[bytes]:
+    """Ids of accepted documents that the operator released before."""
+    commands = tables.commands
+    if connection.execute(select(commands.c.lane).where(commands.c.action == RELEASE).limit(1)).first() is None:
+        return set()
+    accepted = {item.entry.id for item in items if item.order is None and item.document is not None and item.entry.id}
+    rows = find(connection, commands, ("document", "action"), ("document",), [(one,) for one in sorted(accepted)])
+    return {bytes(identity) for identity, action in rows if action == RELEASE}
 
 
 def _documents(connection: Connection, ids: set[bytes]) -> dict[tuple[int, bytes], KnownDocument]:
@@ -132,5 +143,6 @@ def _write(connection: Connection, made: Projection) -> None:
     put(connection, tables.statements, made.statements)
     put(connection, tables.events, made.events)
     put(connection, tables.rejected, made.rejected)
+    put(connection, tables.commands, made.commands)
     put(connection, tables.unread, made.unread)
     add(connection, tables.tallies, made.tallies)

@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["LANES", "TABLES", "deliveries", "document_number", "documents", "events", "mentions", "metadata",
-           "place_of", "positions", "rejected", "statements", "tallies", "unread"]  # fmt: skip
+__all__ = ["LANES", "TABLES", "commands", "deliveries", "document_number", "documents", "events", "mentions",
+           "metadata", "place_of", "positions", "rejected", "statements", "tallies", "unread"]  # fmt: skip
 
 LANES = 4_096
 """More than a backbone has lanes."""
@@ -229,6 +229,25 @@ rejected = Table(
 )
 """Entries that intake rejected."""
 
+commands = Table(
+    "commands",
+    metadata,
+    _key("lane", Integer()),
+    _key("position", BigInteger()),
+    _bytes("id"),  # of the command
+    _words("action"),  # resend or release
+    _bytes("document"),  # envelope id
+    _count("target"),  # ledger position, in this lane, of the entry that accepted or rejected the document
+    _words("recipients"),  # codes of the agencies it goes to, commas between
+    _words("reason"),
+    _bytes("operator"),  # id of the key that signed it
+    _count("created"),  # by the operator's clock
+    _count("judged_at"),
+    Index("commands_document", "document"),
+    sqlite_with_rowid=False,
+)
+"""What the operator ordered. A released document stands in `documents` with the command's position."""
+
 unread = Table(
     "unread",
     metadata,
@@ -246,7 +265,7 @@ tallies = Table(
     "tallies",
     metadata,
     _key("lane", Integer()),
-    _key("name", _text),  # kind, stage, flag, rejected, unread
+    _key("name", _text),  # kind, released, stage, flag, rejected, unread
     _key("value", _text),  # of a name: document, acknowledgement, … ; sent, arrived, …; a flag; a reason
     _count("count"),
     sqlite_with_rowid=False,
@@ -264,5 +283,5 @@ positions = Table(
 )
 """How far each lane was read: moved in the transaction that stores what was read."""
 
-TABLES = (documents, mentions, deliveries, statements, events, rejected, unread, tallies, positions)
+TABLES = (documents, mentions, deliveries, statements, events, rejected, commands, unread, tallies, positions)
 """All of them, in the order in which they are written."""

@@ -82,6 +82,7 @@ async def test_a_document_is_exported_by_sender_and_recipient(tmp_path: Path) ->
                 "file": f"files/{digest}.pdf",
             }
         ],
+        "carries": None,
     }
     assert other == {**line, "direction": "received", "sequence": 1, "body": body}
     assert (receipt["direction"], receipt["kind"], receipt["sequence"]) == ("received", "receipt", 1)

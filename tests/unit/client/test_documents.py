@@ -145,4 +145,5 @@ def test_progress_is_told_as_json() -> None:
     assert {
         "id": "01" * 32, "state": "renewed", "handed_over_at": "2026-09-30T18:13:20.000+00:00", "lane": 1,
         "position": 7, "reason": "", "recipients": {"H37": "03"}, "renewed_as": "02" * 32, "repeats": ["03" * 32],
+        "released": "",
     } == progress.as_json()  # fmt: skip

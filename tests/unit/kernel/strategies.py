@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lienthong.kernel import codec
 from lienthong.kernel.lanes import EXPRESS_PRIORITY
-from lienthong.kernel.statement import STATUS_CODES, Attachment, Kind, Statement
+from lienthong.kernel.statement import ACTIONS, STATUS_CODES, Attachment, Kind, Statement
 from unit.kernel.world import BACKBONE, RECIPIENT, SENDER, one_of_each_kind
 
 __all__ = ["SCHEMAS", "kinds", "statements", "values_of"]
@@ -109,6 +109,11 @@ def statements(draw: st.DrawFn, kind: Kind) -> Statement:
         body["status"] = draw(st.sampled_from(sorted(STATUS_CODES)))
     elif kind is Kind.RECEIPT:
         body["entries"] = draw(st.lists(values_of(NAMED["lienthong.ReceiptEntry"]), min_size=1, max_size=3))
+    elif kind is Kind.COMMAND:
+        body["action"] = draw(st.sampled_from(ACTIONS))
+        body["reason"] = draw(_TEXT.filter(bool))
+    elif kind is Kind.NOTICE:
+        body["entries"] = draw(st.lists(values_of(NAMED["lienthong.NoticeEntry"]), min_size=1, max_size=3))
     else:
         recipients = []
         if kind is Kind.GROUP:
@@ -123,7 +128,9 @@ def statements(draw: st.DrawFn, kind: Kind) -> Statement:
         created=draw(_LONGS),
         priority=priority,
         salt=draw(st.binary(min_size=16, max_size=16)),
-        attachments=draw(st.lists(attachments, max_size=2)),
+        attachments=draw(
+            st.lists(attachments, min_size=1, max_size=1) if kind is Kind.COMMAND else st.lists(attachments, max_size=2)
+        ),
         body=body,
     )
 
@@ -135,4 +142,6 @@ _RECORD = {
     Kind.AGENCY: "lienthong.AgencyRecord",
     Kind.KEY: "lienthong.KeyRecord",
     Kind.GROUP: "lienthong.GroupRecord",
+    Kind.COMMAND: "lienthong.Command",
+    Kind.NOTICE: "lienthong.Notice",
 }

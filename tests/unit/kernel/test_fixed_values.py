@@ -61,9 +61,15 @@ def test_reasons() -> None:
 
 def test_names_on_the_wire() -> None:
     """Kinds, outcomes, purposes and the algorithm are written as they always were."""
-    assert ["document", "acknowledgement", "receipt", "agency", "key", "group"] == [str(kind) for kind in Kind]
+    kinds = ["document", "acknowledgement", "receipt", "agency", "key", "group", "command", "notice"]
+    assert kinds == [str(kind) for kind in Kind]
     assert ["accepted", "rejected", "opened"] == [str(outcome) for outcome in Outcome]
-    assert ("exchange", "receipt", "directory") == (Purpose.EXCHANGE, Purpose.RECEIPT, Purpose.DIRECTORY)
+    assert ("exchange", "receipt", "directory", "command") == (
+        Purpose.EXCHANGE,
+        Purpose.RECEIPT,
+        Purpose.DIRECTORY,
+        Purpose.COMMAND,
+    )
     assert ("ed25519", 16, 32) == (ALGORITHM, KEY_ID_BYTES, HASH_BYTES)
 
 

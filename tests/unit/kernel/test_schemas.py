@@ -14,7 +14,7 @@ from lienthong.kernel.seal import Seal, Signature
 from lienthong.kernel.statement import Attachment, Kind, Statement
 from unit.kernel.strategies import NAMED, SCHEMAS
 from unit.kernel.wire import envelope_bytes
-from unit.kernel.world import acknowledgement, document_body, receipt
+from unit.kernel.world import acknowledgement, command, document_body, notice, receipt
 
 PLAIN = {"boolean", "int", "long", "string", "bytes"}
 """Plain types that may be used; null may stand first in a union with one other type. No float: it has many zeros."""
@@ -163,6 +163,9 @@ def test_every_file_is_loaded() -> None:
         ("Acknowledgement", tuple(acknowledgement().body)),
         ("Receipt", tuple(receipt().body)),
         ("ReceiptEntry", tuple(receipt().body["entries"][0])),
+        ("Command", tuple(command().body)),
+        ("Notice", tuple(notice().body)),
+        ("NoticeEntry", tuple(notice().body["entries"][0])),
         ("Signer", tuple(Signer.model_fields)),
         ("Replacement", tuple(Replacement.model_fields)),
     ],
@@ -197,6 +200,8 @@ def test_every_kind_is_a_branch() -> None:
         "lienthong.AgencyRecord",
         "lienthong.KeyRecord",
         "lienthong.GroupRecord",
+        "lienthong.Command",
+        "lienthong.Notice",
     ] == branches
     assert len(Kind) == len(branches)
 

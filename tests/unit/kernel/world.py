@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from lienthong.kernel.command import ENVELOPE_TYPE
 from lienthong.kernel.directory import Agency, Directory, Group, Key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
@@ -181,6 +182,28 @@ def receipt(**changes: Any) -> Statement:
     )._replace(**changes)  # fmt: skip
 
 
+def command(**changes: Any) -> Statement:
+    """An order of the operator to hand an envelope over once more; `changes` replace fields."""
+    return Statement(
+        BACKBONE, [RECIPIENT], THREAD, NOW, 0, SALT,
+        [Attachment("envelope.avro", ENVELOPE_TYPE, len(CONTENT), sha256(CONTENT).digest())],
+        Kind.COMMAND,
+        {
+            "action": "resend", "document": sha256(b"1").digest(), "position": 70_000, "judged_at": NOW - DAY_MS,
+            "known_at": EPOCH, "reason": "the disk was lost",
+        },
+    )._replace(**changes)  # fmt: skip
+
+
+def notice(**changes: Any) -> Statement:
+    """A notice that a document is unread and its time is over; `changes` replace fields."""
+    entry = {"document": sha256(b"1").digest(), "position": 70_000, "recipient": RECIPIENT, "expired_at": NOW}
+    return Statement(
+        BACKBONE, [SENDER], THREAD, NOW, 0, SALT, [], Kind.NOTICE,
+        {"lane": lane_of(THREAD, LANES), "entries": [entry]},
+    )._replace(**changes)  # fmt: skip
+
+
 def one_of_each_kind() -> dict[Kind, tuple[Statement, SigningKey, str]]:
     """For every kind a statement, the key that may sign it and the purpose it is sealed for."""
     at_operator = {"sender": OPERATOR, "recipients": [], "thread": bytes(16), "attachments": []}
@@ -205,6 +228,8 @@ def one_of_each_kind() -> dict[Kind, tuple[Statement, SigningKey, str]]:
             OPERATOR_KEY,
             Purpose.DIRECTORY,
         ),
+        Kind.COMMAND: (command(), OPERATOR_KEY, Purpose.COMMAND),
+        Kind.NOTICE: (notice(), RECEIPT_KEY, Purpose.RECEIPT),
     }
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from lienthong.client import Document
-from lienthong.kernel.envelope import envelope_id
+from lienthong.kernel.command import ENVELOPE_TYPE, Command
+from lienthong.kernel.envelope import SealedEnvelope, envelope_id
 from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome, Source
-from lienthong.kernel.statement import Kind, Statement, encode_statement, make_statement
+from lienthong.kernel.seal import Seal
+from lienthong.kernel.statement import Kind, Statement, attachment_of, encode_statement, make_statement
 from lienthong.tracker.database import Database
-from lienthong.tracker.projection import Item
+from lienthong.tracker.projection import Item, Order
 from lienthong.tracker.store import Step, Store
 
 NOW = 1_790_000_000_000
@@ -66,6 +68,23 @@ class Script:
             sender=sender, recipients=[recipient], thread=bytes(16), created=NOW, kind=Kind.ACKNOWLEDGEMENT, body=body
         )
         return self.say(statement, [recipient])
+
+    def order(self, action: str, document: Statement, *to: str, position: int = 1) -> bytes:
+        """A command of the operator about a document; returns the document's envelope id."""
+        identity = envelope_id(encode_statement(document))
+        statement = make_statement(
+            sender="LT", recipients=list(to), thread=bytes(16), created=NOW, kind=Kind.COMMAND,
+            attachments=[attachment_of("x.avro", ENVELOPE_TYPE, b"")],
+            body={
+                "action": action, "document": identity, "position": position, "judged_at": NOW, "known_at": NOW,
+                "reason": "vì \0 vậy",
+            },
+        )  # fmt: skip
+        self.say(statement, to)
+        sealed = SealedEnvelope("", b"", [], Seal("", "", 0, 1, 0, b"", []))
+        command = Command(action, identity, position, NOW, NOW, statement.body["reason"], b"", sealed, document)
+        self.items[-1] = self.items[-1]._replace(order=Order(command, b"k" * 16))
+        return identity
 
     def reject(self) -> None:
         """A rejected entry."""

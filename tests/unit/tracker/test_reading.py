@@ -42,4 +42,4 @@ def test_what_does_not_count_or_says_nothing_of_documents_is_not_read() -> None:
         (entry("document", Outcome.REJECTED), Count.COUNTS),
         (entry("document"), Count.REPEAT),
     ):
-        assert (None, "") == read_item(1, Rec(b"no envelope"), one, counts)[3:]
+        assert (None, "") == read_item(1, Rec(b"no envelope"), one, counts)[3:5]

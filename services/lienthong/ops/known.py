@@ -1,0 +1,40 @@
+"""What the tracker knows of where a document stands, so that the ledger need not be read from its beginning."""
+
+from sqlalchemy import Connection, select
+
+from lienthong.kernel.command import RELEASE
+from lienthong.kernel.statement import Kind
+from lienthong.ops.traces import Traces
+from lienthong.tracker.tables import commands, documents, positions, rejected
+
+__all__ = ["known"]
+
+
+def known(connection: Connection, beginning: str, traces: Traces) -> dict[int, int]:
+    """Add what the tracker has read of documents whose id begins so.
+
+    Returns:
+        By lane, the ledger offset from which on it has not read.
+    """
+    whole = bytes.fromhex(beginning[: len(beginning) // 2 * 2])
+    last = whole + b"\xff" * (32 - len(whole))
+    # The row of a released document names the command's place; `commands` says which it is.
+    released = select(commands.c.document, commands.c.lane, commands.c.position).where(
+        commands.c.document.between(whole, last), commands.c.action == RELEASE
+    )
+    ordered = {(bytes(identity), lane, position) for identity, lane, position in connection.execute(released)}
+    for identity, lane, position in sorted(ordered, key=lambda one: one[2]):
+        if (trace := traces.of(identity, lane)) and trace.released is None:
+            trace.released = position
+    accepted = select(documents.c.id, documents.c.lane, documents.c.position).where(documents.c.id.between(whole, last))
+    for identity, lane, position in connection.execute(accepted):
+        if (bytes(identity), lane, position) not in ordered and (trace := traces.of(bytes(identity), lane)):
+            trace.accepted = position
+    turned_away = select(rejected.c.id, rejected.c.lane, rejected.c.position).where(
+        rejected.c.id.between(whole, last), rejected.c.kind == Kind.DOCUMENT.value
+    )
+    for identity, lane, position in connection.execute(turned_away):
+        if trace := traces.of(bytes(identity), lane):
+            trace.rejected.add(position)
+    rows = connection.execute(select(positions.c.lane, positions.c.next_offset))
+    return {row.lane: row.next_offset for row in rows}
