@@ -16,8 +16,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.kernel.seal import VerifiedRoots
-from lienthong.runtime.context import Health
 from lienthong.notary.metrics import NotaryMetrics
+from lienthong.runtime.context import Health
 from lienthong.runtime.metrics import KafkaMetrics, register_build, register_health
 from lienthong.tracker.lateness_watch import LatenessMetrics
 from lienthong.tracker.metrics import TrackerMetrics
