@@ -1,10 +1,11 @@
 """Receipts that intake rejects: the sender is told all the same, as soon as clock or key are right."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,6 @@ from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.notary.service import serve as notary
 from lienthong.runtime.context import Context
 from lienthong.runtime.metrics import KafkaMetrics
-from lienthong.runtime.run import Service
 from lienthong.runtime.settings import Settings
 from simulation.bus import connector
 from simulation.history import History
@@ -33,7 +33,11 @@ from simulation.surroundings import key_named
 NOW = 1_790_000_000_000
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
-SERVICES: dict[str, Service] = {"intake": intake, "dispatch": dispatch, "notary": notary}
+SERVICES: dict[str, Callable[[Context, KafkaMetrics, asyncio.Event], Coroutine[Any, Any, None]]] = {
+    "intake": intake,
+    "dispatch": dispatch,
+    "notary": notary,
+}
 
 
 class Backbone:

@@ -64,8 +64,8 @@ def test_what_is_recorded_is_known() -> None:
 def test_who_goes_through_them_is_not_disturbed_by_what_comes() -> None:
     """Whoever waits in between goes on with what there was when it began."""
     directory = directory_of(agency("A1"), agency("A2"), group("@ONE", "A1"), group("@TWO", "A2"))
-    for key in (SENDER_KEY, key_named("another")):
-        directory.apply(record(key_of("A1", key)))
+    for signing in (SENDER_KEY, key_named("another")):
+        directory.apply(record(key_of("A1", signing)))
     found = []
     for number, (one, some, key) in enumerate(
         zip(directory.agencies(), directory.groups(), directory.keys(), strict=True)
