@@ -24,26 +24,38 @@ sys.modules.update(dict.fromkeys(("sqlalchemy", "alembic", "holidays")))
 """
 
 
+def environment(folder: Path, *paths: Path) -> dict[str, str]:
+    """Of somebody whose settings are for another backbone."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([*map(str, paths), *sys.path]),
+        "TMPDIR": str(folder),
+        "LIENTHONG_BOOTSTRAP": "",
+        # A demonstration has a database of its own.
+        "LIENTHONG_TRACKER_DATABASE": "postgresql://nobody@127.0.0.1:1/none",
+    }
+
+
+async def run(*words: str, env: dict[str, str]) -> str:
+    """What a command says that succeeds."""
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=env
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()
+    return said.decode()
+
+
 async def demo(folder: Path, *paths: Path) -> tuple[str, dict[str, Any]]:
     """What was said, and the summary of a small demonstration."""
     summary = folder / "summary.json"
-    process = await asyncio.create_subprocess_exec(
+    said = await run(
         sys.executable, "-m", "lienthong", "demo", "--documents", "60", "--agencies", "4", "--json", str(summary),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([*map(str, paths), *sys.path]),
-            "TMPDIR": str(folder),
-            "LIENTHONG_BOOTSTRAP": "",
-            # A demonstration has a database of its own.
-            "LIENTHONG_TRACKER_DATABASE": "postgresql://nobody@127.0.0.1:1/none",
-        },
+        env=environment(folder, *paths),
     )  # fmt: skip
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
     found = json.loads(summary.read_text("utf-8"))
     assert [summary] == list(folder.iterdir())
-    return said.decode(), found
+    return said, found
 
 
 @pytest.mark.slow
@@ -72,3 +84,29 @@ async def test_without_the_trackers_packages_the_story_is_told_and_not_looked_at
     assert (60, 0, None) == (found["acknowledged"], found["lost"], found["story"])
     assert found["entries"] == found["verified"]
     assert "pip install 'lienthong[tracker]'" in " ".join(told.split())
+
+
+@pytest.mark.slow
+async def test_what_is_advised_at_the_end_works_as_it_is_printed(tmp_path: Path) -> None:
+    """The lines are given to a shell; after them nothing runs or lies around, whatever the folder is called."""
+    folder = tmp_path / "of nobody's"
+    folder.mkdir()
+    env = environment(folder)
+    told = await run(
+        sys.executable, "-m", "lienthong", "demo", "--documents", "20", "--agencies", "2", "--keep", env=env
+    )
+    advice = told[told.index("Everything still runs.") :].splitlines()
+    commands = [line.strip() for line in advice if line.startswith("  ")]
+    assert 8 == len(commands), advice
+    pid = int(next(one for one in commands if one.startswith("kill ")).removeprefix("kill "))
+    try:
+        shown = await run("sh", "-ec", "\n".join(commands), env=env)
+    finally:
+        if any(folder.iterdir()):
+            await run("sh", "-c", "\n".join([commands[0], *commands[-3:], "true"]), env=env)
+    assert "Directory of demo.lienthong" in shown
+    assert "Kafka has stopped." in shown
+    assert [] == list(folder.iterdir())
+    async with asyncio.timeout(20):
+        while Path(f"/proc/{pid}").exists():
+            await asyncio.sleep(0.1)

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,6 +143,78 @@ async def test_everything_is_shown_as_json(backbone: Backbone) -> None:
     assert [backbone.key("G22").key_id.hex()] == [key["id"] for key in found["G22"]["keys"]]
 
 
+# -- groups, and agencies that retire
+
+
+async def test_a_group_is_added_shown_changed_and_given_up(backbone: Backbone, tmp_path: Path) -> None:
+    """Members by code in either form, by pattern and from a file; each command says all of them anew."""
+    path = tmp_path / "agencies.csv"
+    lines = [HEADER, "K30,000.00.00.K30,Bộ Ba Mươi,,yes", "K31,,Bộ Ba Mốt,,yes", "K32,,Bộ Ba Hai,,yes"]
+    path.write_text("\n".join(lines), "utf-8")
+    await done(backbone, "import", str(path))
+    members = tmp_path / "members.txt"
+    members.write_text("# hai cơ quan\nK31\n\nG22\n", "utf-8")
+    words = ("add-group", "@KIEM-THU", "--name", "Kiểm thử", "--member", "000.00.00.K30", "--file", str(members))
+    assert "Group @KIEM-THU, version 1, has 3 members.\n" == await done(backbone, *words)
+    first = json.loads(await done(backbone, "show", "@KIEM-THU", "--json"))
+    assert (1, "Kiểm thử", ["K30", "K31", "G22"]) == (first["version"], first["name"], first["members"])
+    table = " ".join((await done(backbone, "show", "@KIEM-THU")).split())
+    assert "Group @KIEM-THU, version 1: Kiểm thử" in table
+    assert {"K30", "K31", "G22", "Ba", "Mươi", "Mốt"} <= set(table.split())
+    assert "Groups of test.lienthong" in await done(backbone, "show")
+
+    changed = await done(backbone, "add-group", "@KIEM-THU", "--pattern", "K3[0-9]", "--member", "K30")
+    assert "Group @KIEM-THU, version 2, has 3 members.\n" == changed
+    second = json.loads(await done(backbone, "show", "@KIEM-THU", "--json"))
+    assert ("Kiểm thử", ["K30", "K31", "K32"]) == (second["name"], second["members"])
+    async with backbone.client("G22") as sender:
+        await sender.wait(await sender.send(document("@KIEM-THU")), "accepted")
+        given_up = await done(backbone, "add-group", "@KIEM-THU", "--give-up")
+        assert "Group @KIEM-THU, version 3, has 0 members.\n" == given_up
+        await asyncio.sleep(1.0)
+        with pytest.raises(RejectedError, match="there is nobody in group @KIEM-THU"):
+            await sender.send(document("@KIEM-THU"))
+
+
+async def test_an_agency_retires_and_its_mail_goes_to_its_successor(backbone: Backbone) -> None:
+    """From now, or from a moment to come; it is shown with its successors, and what it was stays."""
+    await agency(backbone, "K33")
+    await agency(backbone, "K34")
+    said = await done(backbone, "retire", "K33", "--successor", "000.00.00.K34")
+    (found,) = await shown(backbone, "K33")
+    assert (2, ["K34"]) == (found["version"], found["successors"])
+    when = datetime.fromtimestamp(found["valid_until"] / 1000, UTC).isoformat(timespec="seconds")
+    assert f"Agency K33 retires at {when}; its mail goes to K34.\n" == said
+    assert f"{when} K34" in await done(backbone, "show", "K33")
+
+    later = await done(backbone, "retire", "K34", "--since", "2099-01-01T00:00:00")
+    assert "Agency K34 retires at 2099-01-01T00:00:00+00:00; nobody gets its mail.\n" == later
+    await asyncio.sleep(1.0)
+    async with backbone.client("G22") as sender, backbone.client("K34") as successor:
+        await receive(successor, await sender.send(document("K33")))
+    with pytest.raises(RejectedError, match="K33 has retired, its mail goes to K34"):
+        async with backbone.client("K33"):
+            pass
+
+
+async def test_a_code_of_qcvn_102_is_not_given_twice(backbone: Backbone, tmp_path: Path) -> None:
+    """By a list or by one command; both agencies are named, and nothing of it is recorded."""
+    path = tmp_path / "agencies.csv"
+    path.write_text(f"{HEADER}\nK35,000.00.00.K35,Bộ Ba Lăm,,yes\nK36,000.00.00.K35,Bộ Ba Sáu,,yes\n", "utf-8")
+    sentence = "code 000.00.00.K35 of QCVN 102 would be that of K35 (Bộ Ba Lăm) and of K36 (Bộ Ba Sáu)"
+    said = await directory(backbone, "import", str(path))
+    assert (1, True) == (said.code, sentence in said.err)
+    assert 1 == (await directory(backbone, "show", "K35")).code
+    one = ("add-agency", "K35", "--name", "Bộ Ba Lăm", "--code-qcvn102", "000.00.00.K35")
+    another = ("add-agency", "K36", "--name", "Bộ Ba Sáu", "--code-qcvn102", "000.00.00.K35")
+    await done(backbone, *one)
+    said = await directory(backbone, *another)
+    assert (1, True) == (said.code, sentence in said.err)
+    await done(backbone, "retire", "K35")
+    await done(backbone, *another)
+    assert ["K36"] == [found["code"] for found in await shown(backbone, "000.00.00.K35")]
+
+
 # -- what is refused
 
 
@@ -172,6 +245,18 @@ async def test_making_it_again_changes_nothing(backbone: Backbone) -> None:
         (("revoke-key", "zz"), 1, "0 keys in the directory begin with zz"),
         (("revoke-key", ""), 1, "name exactly one"),
         (("import", "nowhere.csv"), 1, "cannot read nowhere.csv"),
+        (("add-group", "TINH", "--name", "x", "--member", "H26"), 1, "group code 'TINH' is not @ and words"),
+        (("add-group", "@X", "--name", "x", "--member", "K99"), 1, "agency K99 is not in the directory"),
+        (("add-group", "@X", "--member", "H26"), 1, "the group's name has 0 characters"),
+        (("add-group", "@X", "--name", "x", "--pattern", "Z*"), 1, "nobody would be in the group: --give-up if"),
+        (("add-group", "@X", "--name", "x", "--member", "H26", "--give-up"), 1, "--give-up names nobody"),
+        (("add-group", "@X", "--name", "x", "--file", "nowhere.txt"), 1, "cannot read nowhere.txt"),
+        (("show", "@KHONG-CO"), 1, "group @KHONG-CO is not in the directory"),
+        (("retire", "K99"), 1, "agency K99 is not in the directory"),
+        (("retire", "H53", "--successor", "K99"), 1, "successor K99 is not in the directory: add it first"),
+        (("retire", "H53", "--successor", "H53"), 1, "mail would run in a circle: H53"),
+        (("retire", "H37", "--successor", "H37.DN.001"), 1, "mail would run in a circle: H37"),
+        (("retire", "H53", "--since", "2026-01-01"), 1, "agency H53 cannot retire in the past"),
     ],
 )
 async def test_wrong_orders_are_refused(backbone: Backbone, words: tuple[str, ...], code: int, sentence: str) -> None:

@@ -1,6 +1,10 @@
 """``lienthong demo``: documents travel, from nothing, in one command."""
 
 import json as json_
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,10 +143,43 @@ def _summarise(played: Played, summary: dict[str, object]) -> None:
 
 def _tell_how_to_go_on(played: Played) -> None:
     console.print("\nEverything still runs. To look around:")
-    console.print(f"  export LIENTHONG_HOME={played.home} LIENTHONG_BOOTSTRAP={played.bootstrap}", soft_wrap=True)
-    console.print("  lienthong directory show")
-    console.print("  lienthong inbox --agency G22 --list")
-    console.print("  lienthong audit verify")
+    _say_commands(_to_look_around(played))
+    console.print("To end it:")
+    _say_commands(_to_end(played))
+
+
+def _say_commands(commands: list[str]) -> None:
+    for command in commands:
+        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _to_look_around(played: Played) -> list[str]:
+    """Lines for a shell, each of which works as it stands once those before it were given."""
+    name = _name()
+    here = {"LIENTHONG_HOME": str(played.home)}
+    if not played.embedded:
+        # Otherwise commands find what runs in the home folder, and `kafka down` stops it.
+        here["LIENTHONG_BOOTSTRAP"] = played.bootstrap
+    if "LIENTHONG_TRACKER_DATABASE" in os.environ:
+        here["LIENTHONG_TRACKER_DATABASE"] = f"sqlite:///{played.home / 'tracker.db'}"
+    lines = [
+        f"export {' '.join(f'{variable}={shlex.quote(value)}' for variable, value in here.items())}",
+        f"{name} directory show",
+        f"{name} inbox --agency G22 --list",
+        f"{name} audit verify",
+    ]
     if played.overview is not None:
-        console.print("  lienthong register --agency H26 --incoming --last 10")
-    console.print("To end it: `pkill -f 'lienthong run all'`, `lienthong kafka down`, and delete the folder.")
+        lines.append(f"{name} register --agency H26 --incoming --last 10")
+    return lines
+
+
+def _to_end(played: Played) -> list[str]:
+    lines = [f"kill {played.services}"] if played.services is not None else []
+    if played.embedded:
+        lines.append(f"{_name()} kafka down")
+    return [*lines, f"rm -r {shlex.quote(str(played.home))}"]
+
+
+def _name() -> str:
+    """How this program is called from a shell."""
+    return "lienthong" if shutil.which("lienthong") else f"{shlex.quote(sys.executable)} -m lienthong"

@@ -162,9 +162,11 @@ def _spoken(sql: sqlite3.Connection, document: bytes, agency: str, asking: Askin
         if row["says"] is not None:
             yield _own_word(row, agency, asking)
             continue
-        body = decode_statement(row["statement"]).body
+        statement = decode_statement(row["statement"])
+        body = statement.body
         event = EVENT_OF_KIND[body["business_type"]]
-        to: tuple[str, ...] | None = tuple(split(row["routes"]))
+        # Of an agency that has retired since it got the document only the code tells that it is meant.
+        to: tuple[str, ...] | None = tuple(dict.fromkeys((*split(row["routes"]), *statement.recipients)))
         if event is Event.REPLACE:
             to = next((tuple(one["agencies"]) for one in body["replaces"] if one["document"] == document), ()) or None
         asks = Asking(Request.UPDATE, row["id"]) if event is Event.UPDATE else ALL_ASKED

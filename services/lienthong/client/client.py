@@ -287,7 +287,7 @@ class Client(Verbs):
 
     async def _reached(self, envelope_id: bytes, wanted: set[State]) -> Progress:
         """Wait until a document is in one of these states, or was signed anew under another id."""
-        with self._receiver.watch(envelope_id) as changed:
+        with self._receiver.watchers.watch(envelope_id) as changed:
             while True:
                 progress = await self.progress(envelope_id)
                 if progress is None:

@@ -59,9 +59,16 @@ class Drafts:
         self._judge = judge
         self._clock = clock
 
-    def routes(self, code: str) -> tuple[str, ...]:
-        """The agencies that get what is addressed to a code now; none if nobody does."""
+    def routes(self, code: str, at: int | None = None) -> tuple[str, ...]:
+        """The agencies that get what is addressed to a code; none if nobody does.
+
+        Args:
+            code: of an agency.
+            at: by what was known at a time, milliseconds since 1970 UTC; None: now.
+        """
         directory = self._judge.directory
+        if at is not None:
+            return directory.routes(code, at, at)
         return directory.routes(code, self._clock(), directory.known_at)
 
     def address(self, recipients: Sequence[str]) -> Addressed:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from typing import TypeVar
 
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
@@ -15,6 +15,7 @@ from lienthong.client.rows import Arrival, Round
 from lienthong.client.sorting import documents_named, sort
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
+from lienthong.client.watchers import Watchers
 from lienthong.kernel.bus import Bus, Reader
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.command import RELEASE
@@ -33,6 +34,7 @@ from lienthong.kernel.topics import Partition, inbox
 __all__ = ["Receiver"]
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 _ROUND_RECORDS = 1_000
 _STORED_TOGETHER = 500
 """Most records of one transaction: an express document waits for it, as the store has one thread."""
@@ -83,7 +85,8 @@ class Receiver:
         self._express_stored.set()
         self._news = asyncio.Event()
         self._failure: InvariantError | None = None
-        self._watchers: dict[bytes, set[asyncio.Event]] = {}
+        self.watchers = Watchers()
+        """Told of every envelope of which something was read."""
         self._caught_up = asyncio.Event()
         """Set when the inbox topic has been read to its end once, or when reading has stopped."""
         self._caught_up_parts: set[int] = set()
@@ -111,7 +114,8 @@ class Receiver:
                 self._failure = error
                 self._caught_up.set()
                 _log.error("receiving stopped: %s", error)
-                self._tell(list(self._watchers))
+                self._news.set()
+                self.watchers.tell_all()
                 return
             except UnavailableError as error:
                 _log.warning("receiving waits: %s", error)
@@ -209,7 +213,8 @@ class Receiver:
                 ready.put(fresh[:room])
             if room < len(fresh) or not stored:
                 ready.in_store = True
-        self._tell(
+        self._news.set()
+        self.watchers.tell(
             {document for heard in taken.answers for document in heard.documents} | {line.id for line in taken.receipts}
         )
         return stored
@@ -228,15 +233,11 @@ class Receiver:
 
     async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
         """Verify one record and sort it; what cannot be believed is counted and left out."""
+        if headers.known_at > self._judge.directory.known_at:
+            # Groups and routes would be those of older facts, and nothing would be refused for it.
+            await self._directory.know(headers.known_at)
         try:
-            try:
-                opened = open_record(self._judge, self._agency, record, headers)
-            except RejectedError as error:
-                if error.reason not in TOLD_BY_DIRECTORY:
-                    raise
-                # Intake may have known more of the directory than we know yet.
-                await self._directory.catch_up()
-                opened = open_record(self._judge, self._agency, record, headers)
+            opened = await self._told(lambda: open_record(self._judge, self._agency, record, headers))
             if (opened.command or self._released) and await self._is_here(opened, taken):
                 # The operator released it, and its sender sent it again: once is enough.
                 opened = opened._replace(addressed=())
@@ -262,6 +263,19 @@ class Receiver:
             self._thread, self._store.has, identity
         )
 
+    async def _told(self, judgement: Callable[[], _Result]) -> _Result:
+        """A judgement; one that more of the directory may turn is made again when it has been read to its end.
+
+        Intake, or another process of the agency, which stored it, may have known more.
+        """
+        try:
+            return judgement()
+        except RejectedError as error:
+            if error.reason not in TOLD_BY_DIRECTORY:
+                raise
+        await self._directory.catch_up()
+        return judgement()
+
     # -- from the store to the caller
 
     def _ready_of(self, lane: int) -> Ready:
@@ -273,25 +287,6 @@ class Receiver:
             redelivered, opened.statement, opened.contents, len(arrival.value), self._settler,
             addressed=arrival.addressed, ordered=arrival.order,
         )  # fmt: skip
-
-    def _tell(self, envelope_ids: Iterable[bytes]) -> None:
-        self._news.set()
-        for envelope_id in envelope_ids:
-            for changed in self._watchers.get(envelope_id, ()):
-                changed.set()
-
-    @contextmanager
-    def watch(self, envelope_id: bytes) -> Iterator[asyncio.Event]:
-        """An event that is set whenever something was read that concerns this envelope, or reading has stopped."""
-        changed = asyncio.Event()
-        watchers = self._watchers.setdefault(envelope_id, set())
-        watchers.add(changed)
-        try:
-            yield changed
-        finally:
-            watchers.discard(changed)
-            if not watchers:
-                self._watchers.pop(envelope_id, None)
 
     async def next_change(self, changed: asyncio.Event) -> None:
         """Wait until a watched event is set, or a moment, and clear it.
@@ -324,7 +319,7 @@ class Receiver:
                     return
             elif not ready:
                 await self._reload(ready)
-            elif (delivery := self._opened(ready.pop())) is not None:
+            elif (delivery := await self._opened(ready.pop())) is not None:
                 if delivery.event is not None:
                     delivery.about = await self._histories(delivery)
                 yield delivery
@@ -377,12 +372,18 @@ class Receiver:
             )
             ready.found(found, _RELOADED)
 
-    def _opened(self, one: Delivery | Arrival) -> Delivery | None:
+    async def _opened(self, one: Delivery | Arrival) -> Delivery | None:
         """A document from the store is verified again: None if it is not believed any more."""
         if isinstance(one, Delivery):
             return one
         try:
-            opened = self._judge.open(one.value, at=one.judged_at)
+            while True:
+                try:
+                    opened = await self._told(lambda: self._judge.open(one.value, at=one.judged_at))
+                    break
+                except UnavailableError as error:
+                    _log.warning("receiving waits: %s", error)
+                    await asyncio.sleep(_TURN_SECONDS)
         except RejectedError as error:
             # It verified when it was stored: a key has been revoked since, from before that time on.
             self.refused += 1

@@ -6,156 +6,24 @@ together. Several processes of one agency may use the file at once: the comparis
 numbers within the transaction makes two readers harmless.
 """
 
-import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from lienthong.client.account import Received, account, received
-from lienthong.client.documents import Document, Progress, State, document_of
 from lienthong.client.history import History
-from lienthong.client.packing import join, pack, split, unpack
-from lienthong.client.rows import Arrival, Heard, Ordered, Outgoing, ReceiptLine, Round, Summary
-from lienthong.client.tables import ARRIVAL, FORMS, SCHEMA, SETTINGS, SUMMARY, UNFINISHED
+from lienthong.client.outbox import Outbox
+from lienthong.client.packing import join, split
+from lienthong.client.rows import Arrival, Heard, Ordered, Outgoing, Round
+from lienthong.client.tables import ARRIVAL
 from lienthong.kernel.command import RELEASE
-from lienthong.kernel.errors import InvariantError, UnavailableError
+from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.fold import Order, compare
-from lienthong.kernel.statement import decode_statement
 
 __all__ = ["Store"]
 
-_ROWS_AT_ONCE = (64, 8, 1)
-_PENDING, _ACCEPTED, _REJECTED, _RENEWED = range(4)
-_STATES = {_PENDING: State.HANDED_OVER, _ACCEPTED: State.ACCEPTED, _REJECTED: State.REJECTED, _RENEWED: State.RENEWED}
-_BUSY_SECONDS = 30.0
 
-
-class Store:
-    """The SQLite file of one agency. Not for concurrent threads; every method is one transaction."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._sql = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
-            for setting in SETTINGS:
-                self._sql.execute(f"PRAGMA {setting}")
-            self._sql.executescript(SCHEMA)
-            self._sql.execute(UNFINISHED)
-            # A table of another form is left as it is above: better refused now than in the middle of a round.
-            for form in FORMS:
-                self._sql.execute(form)
-        except sqlite3.Error as error:
-            raise UnavailableError(f"cannot open the client's store {path}: {error}") from error
-
-        self._finished: Counter[str] = Counter()
-        self._summed_until = 0
-        self._summed_released = 0
-
-    @contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        """A transaction in here is committed without waiting for the disk; the next one outside waits for both."""
-        self._sql.execute("PRAGMA synchronous = NORMAL")
-        try:
-            yield
-        finally:
-            self._sql.execute("PRAGMA synchronous = FULL")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._sql.close()
-
-    def _for_rows(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Execute a statement over rows, many at a time, where it says ``VALUES *``.
-
-        One row at a time is what `executemany` does, and costs twice: the work around each step, and
-        the hand-over of the interpreter's lock to the event loop and back.
-        """
-        at = 0
-        for size in _ROWS_AT_ONCE:
-            while len(rows) - at >= size:
-                marks = ", ".join([f"({', '.join('?' * len(rows[at]))})"] * size)
-                values = [value for row in rows[at : at + size] for value in row]
-                self._sql.execute(statement.replace("VALUES *", f"VALUES {marks}"), values)
-                at += size
-
-    def add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
-        """Put statements into the outbox; what is there already, by content, is not put in again.
-
-        Returns:
-            The id under which each is known, in order: its own, or that of the earlier hand-over.
-        """
-        with self._sql as sql:
-            sql.execute("BEGIN IMMEDIATE")
-            return self._add(outgoing)
-
-    def _add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
-        before = self._sql.total_changes
-        self._for_rows(
-            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes, natural_key)"
-            " VALUES * ON CONFLICT DO NOTHING",
-            [
-                (*one[:5], pack(one.contents), one.handed_over_at, join(one.routes), one.natural_key or None)
-                for one in outgoing
-                if not one.says
-            ],
-        )
-        self._for_rows(
-            "INSERT INTO outbox (id, kind, lane, statement, handed_over_at, routes, says) VALUES *",
-            [
-                (one.id, one.kind, one.lane, one.statement, one.handed_over_at, join(one.routes), one.says)
-                for one in outgoing
-                if one.says
-            ],
-        )
-        are_new = self._sql.total_changes - before == len(outgoing)
-        for one in outgoing:
-            if one.refers:
-                self._sql.executemany(
-                    "INSERT INTO spoken (document, number) SELECT ?, number FROM outbox WHERE id = ?"
-                    " ON CONFLICT DO NOTHING",
-                    [(document, one.id) for document in one.refers],
-                )
-        if are_new:
-            return [one.id for one in outgoing]
-        return [one.id if one.content_key is None else self._known_as(one.content_key) for one in outgoing]
-
-    def _known_as(self, content_key: bytes) -> bytes:
-        row = self._sql.execute("SELECT id FROM outbox WHERE content_key = ?", (content_key,)).fetchone()
-        known: bytes = row[0]
-        return known
-
-    def newest(self) -> int:
-        """Number of the newest statement in the outbox; 0 if there is none."""
-        number: int = self._sql.execute("SELECT COALESCE(MAX(number), 0) FROM outbox").fetchone()[0]
-        return number
-
-    def pending(self, until: int | None = None) -> list[Outgoing]:
-        """What was handed over and has no receipt yet, in order.
-
-        Args:
-            until: number of the last one looked at; None: all.
-        """
-        rows = self._sql.execute(
-            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes, COALESCE(says, ''),"
-            " COALESCE(natural_key, '') FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
-            (until,),
-        )
-        return [Outgoing._make((*row[:5], unpack(row[5]), row[6], split(row[7]), row[8], (), row[9])) for row in rows]
-
-    def renew(self, old: bytes, new: Outgoing) -> None:
-        """Put a statement that was signed anew in the place of one that expired unsent."""
-        with self._sql as sql:
-            sql.execute("BEGIN IMMEDIATE")
-            sql.execute(
-                "UPDATE outbox SET state = ?, renewed_as = ?, content_key = NULL, statement = NULL, contents = NULL"
-                " WHERE id = ?",
-                (_RENEWED, new.id, old),
-            )
-            self._add([new])
+class Store(Outbox):
+    """All of an agency's file: the outbox, and what was read, each in one transaction with what it changes there."""
 
     def take(self, round_: Round) -> bool:
         """Store what was read, with the cursors.
@@ -198,23 +66,7 @@ class Store:
                 "INSERT INTO remark VALUES * ON CONFLICT DO NOTHING",
                 [(*one[:8], join(one.agencies)) for one in round_.remarks],
             )
-            self._for_rows(
-                "WITH line (state, position, reason, id) AS (VALUES *)"
-                " UPDATE outbox SET state = line.state, position = line.position, reason = line.reason,"
-                # What a document says of itself stays, for its history and for what refers to it; its files go.
-                " statement = CASE kind WHEN 'document' THEN statement END, contents = NULL"
-                " FROM line WHERE outbox.id = line.id AND outbox.state = 0"
-                # An acknowledgement in which nothing is wrong but time or key is said again at the next start: nobody
-                # else would.
-                " AND NOT (outbox.kind = 'acknowledgement' AND line.reason IN"
-                " ('expired', 'future', 'key_revoked', 'key_not_valid', 'unknown_key'))",
-                # Of several lines about one envelope the first counts; one statement must not choose.
-                [
-                    self._verdict(line)
-                    for line in {line.id: line for line in reversed(round_.receipts) if not line.released}.values()
-                ],
-            )
-            self._release([line for line in round_.receipts if line.released])
+            self._told(round_.receipts)
             sql.executemany(
                 "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
                 " ON CONFLICT (lane) DO UPDATE SET sequence = excluded.sequence, next_offset = excluded.next_offset",
@@ -248,25 +100,6 @@ class Store:
                     for document in one.documents
                 ],
             )
-
-    def _release(self, lines: Sequence[ReceiptLine]) -> None:
-        """What the backbone had rejected was delivered by the operator's order."""
-        for line in lines:
-            changed = self._sql.execute(
-                "UPDATE outbox SET state = ?, position = ?, reason = '', routes = ?, contents = NULL"
-                " WHERE id = ? AND state IN (?, ?)",
-                (_ACCEPTED, line.position, join(line.routes), line.id, _PENDING, _REJECTED),
-            ).rowcount
-            if changed:
-                self._sql.execute(
-                    "INSERT INTO released (id, why) VALUES (?, ?) ON CONFLICT DO NOTHING", (line.id, line.released)
-                )
-
-    @staticmethod
-    def _verdict(line: ReceiptLine) -> tuple[int, int, str, bytes]:
-        # A duplicate is one that was accepted before: its receipt names the entry that counts.
-        accepted = line.reason in ("", "duplicate")
-        return (_ACCEPTED if accepted else _REJECTED, line.position, "" if accepted else line.reason, line.id)
 
     def cursors(self) -> dict[int, tuple[int, int]]:
         """Last sequence number taken and next offset, by lane."""
@@ -321,19 +154,6 @@ class Store:
             sql.execute("BEGIN")
             return account(sql, envelope_id, agency)
 
-    def document(self, envelope_id: bytes) -> Document:
-        """A document of the outbox as it was sent.
-
-        Raises:
-            ValueError: there is none under this id.
-        """
-        row = self._sql.execute(
-            "SELECT statement FROM outbox WHERE id = ? AND kind = 'document' AND statement IS NOT NULL", (envelope_id,)
-        ).fetchone()
-        if row is None:
-            raise ValueError(f"nothing was sent under id {envelope_id.hex()}")
-        return document_of(decode_statement(row[0]))
-
     def received(self, envelope_id: bytes, agency: str) -> Received | None:
         """Something in the inbox that may be spoken of; None if nothing is there under this id."""
         with self._sql as sql:
@@ -377,73 +197,6 @@ class Store:
             (beginning, end, beginning, end),
         )
         return [row[0] for row in rows]
-
-    def summary(self) -> Summary:
-        """Counts over the documents of the outbox.
-
-        The first call looks at all of them; later ones at those that are new or were not finished.
-        """
-        unfinished = []
-        with self._sql as sql:
-            sql.execute("BEGIN")
-            newest = self.newest()
-            released: int = sql.execute("SELECT COUNT(*) FROM released").fetchone()[0]
-            if released != self._summed_released:
-                # What was rejected, and finished, is not any more.
-                self._finished.clear()
-                self._summed_until = 0
-                sql.execute("DELETE FROM unfinished")
-            finished, others = Counter(self._finished), Counter[str]()
-            for number, state, is_acknowledged in sql.execute(SUMMARY, {"seen": self._summed_until}):
-                goes_on = state in (_PENDING, _ACCEPTED)
-                is_finished = not goes_on or (state == _ACCEPTED and is_acknowledged)
-                counts = finished if is_finished else others
-                counts["documents"] += 1
-                counts["accepted"] += state == _ACCEPTED
-                counts["rejected"] += state == _REJECTED
-                counts["acknowledged"] += goes_on and is_acknowledged
-                if not is_finished:
-                    unfinished.append((number,))
-            sql.execute("DELETE FROM unfinished")
-            sql.executemany("INSERT INTO unfinished VALUES (?)", unfinished)
-        self._finished, self._summed_until, self._summed_released = finished, newest, released
-        return Summary(*(finished[name] + others[name] for name in Summary._fields))
-
-    def progress(self, envelope_id: bytes) -> Progress | None:
-        """What is known of something that was handed over; None if nothing was under this id."""
-        row = self._sql.execute(
-            "SELECT number, handed_over_at, lane, state, position, reason, renewed_as, routes, natural_key, why"
-            " FROM outbox LEFT JOIN released USING (id) WHERE id = ?",
-            (envelope_id,),
-        ).fetchone()
-        if row is None:
-            return None
-        number, handed_over_at, lane, state, position, reason, renewed_as, joined, natural_key, why = row
-        routes = split(joined)
-        # What is said by somebody it was not delivered to is kept, and counts for nothing.
-        newest: dict[str, str] = {}
-        for agency, status in self._sql.execute(
-            "SELECT agency, status FROM answer WHERE number = ? ORDER BY place", (number,)
-        ):
-            # That it arrived is nothing new when more was said.
-            if agency in routes and (status != "01" or agency not in newest):
-                newest[agency] = status
-        reached = _STATES[state]
-        if newest and state != _REJECTED and len(newest) == len(routes):
-            further = all(status != "01" for status in newest.values())
-            reached = State.ACKNOWLEDGED if further else State.ARRIVED
-        repeats = self._numbered_before(natural_key, number) if natural_key else ()
-        return Progress(
-            envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats, why or ""
-        )
-
-    def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:
-        """Documents handed over before one that have its number, notation and year; not those signed anew as others."""
-        rows = self._sql.execute(
-            "SELECT id FROM outbox WHERE natural_key = ? AND number < ? AND state <> ? ORDER BY number",
-            (natural_key, number, _RENEWED),
-        )
-        return tuple(identity for (identity,) in rows)
 
 
 def _arrival(row: Sequence[Any]) -> Arrival:

@@ -1,7 +1,7 @@
 """What an agency does with documents it has sent or received before: change them, ask for them back, answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lienthong.client.delivery import acknowledgement
@@ -146,10 +146,9 @@ class Verbs:
         outgoing = [
             acknowledgement(
                 self.agency, code, history.thread, history.lane, history.priority, [history.id],
-                Status.TAKE_BACK_ASKED, reason, self._clock(), routes=[self._agency_of(history, code)],
-                refers=[history.id],
+                Status.TAKE_BACK_ASKED, reason, self._clock(), routes=agencies, refers=[history.id],
             )
-            for code in to
+            for code, agencies in to.items()
         ]  # fmt: skip
         return await self._sender.hand_over(outgoing)
 
@@ -239,41 +238,63 @@ class Verbs:
         outgoing = self._drafts.in_thread(history.thread, document, files, f"after {answers}", (history.id,))
         return (await self._sender.hand_over([outgoing]))[0]
 
-    def _agency_of(self, history: History, code: str) -> str:
-        """The agency that got what was addressed to a code of the document."""
-        for route in self._drafts.routes(code):
-            if route in history.lives:
-                return route
-        return next(iter(among(history.lives, [code])), code)
+    def _got(self, history: History, code: str) -> list[str]:
+        """The agencies that got what was addressed to a code of the document: several where it had been divided."""
+        for routes in (self._drafts.routes(code, history.at), self._drafts.routes(code)):
+            if got := [route for route in routes if route in history.lives]:
+                return got
+        return among(history.lives, [code])
 
-    def _flags(self, history: History, event: Event, codes: Sequence[str]) -> dict[str, Flag]:
-        """Why an event would be impossible, of each code where it would be."""
+    def _flag(self, history: History, event: Event, agency: str) -> Flag | None:
+        """Why an event would be impossible at an agency that got the document; None if it is not."""
         asking = Asking(Request.UPDATE, b"") if event is Event.UPDATE else ALL_ASKED
-        flags = {}
-        for code in codes:
-            life = history.awaited.get(self._agency_of(history, code))
-            flag = advance(life, event, Party.SENDER, asking).flag if life else Flag.NO_SUCH_DOCUMENT
-            if flag is not None:
-                flags[code] = flag
-        return flags
+        return advance(history.awaited[agency], event, Party.SENDER, asking).flag
 
     def _check(self, history: History, event: Event, codes: Sequence[str]) -> None:
-        for code, flag in self._flags(history, event, codes).items():
-            raise ValueError(f"{event.name.lower().replace('_', ' ')} is impossible at {code}: {_WHY[flag]}")
+        """Refuse what is impossible at one of these: at every agency that got what was addressed to it."""
+        for code in codes:
+            flags = [self._flag(history, event, one) for one in self._got(history, code)] or [Flag.NO_SUCH_DOCUMENT]
+            if flags[0] is not None and None not in flags:
+                raise ValueError(f"{event.name.lower().replace('_', ' ')} is impossible at {code}: {_WHY[flags[0]]}")
 
-    def _possible(self, history: History, event: Event, recipients: Sequence[str] | None) -> list[str]:
-        """Those whom it can be said to: all that were named, or of all recipients those where it is possible."""
-        if recipients is not None:
-            recipients = self._drafts.codes(recipients)
-            self._check(history, event, recipients)
-            return list(recipients)
-        flags = self._flags(history, event, history.addressed)
-        possible = [code for code in history.addressed if code not in flags]
-        # Where it has been taken back it need not be said again, unless that is everywhere.
-        found = [code for code in possible if not history.awaited[self._agency_of(history, code)].frozen] or possible
-        if not found:
+    def _possible(self, history: History, event: Event, recipients: Sequence[str] | None) -> dict[str, Sequence[str]]:
+        """Whom it is to be said to, and which of those who got the document each code stands for.
+
+        That is all that were named, or of all who got it those where it is possible.
+        """
+        lives = history.awaited
+        if recipients is None:
+            got = {code: self._got(history, code) for code in history.addressed}
+            claimed = {one for some in got.values() for one in some}
+            got |= {one: [one] for one in lives if one not in claimed}
+            at = [one for one in lives if self._flag(history, event, one) is None]
+            # Where it has been taken back it need not be said again, unless that is everywhere.
+            at = [one for one in at if not lives[one].frozen] or at
+            to = self._addressed(got, at)
+            to = {code: some for code, some in to.items() if self._drafts.routes(code)} or to
+        else:
+            got = {code: self._got(history, code) for code in self._drafts.codes(recipients)}
+            self._check(history, event, list(got))
+            named = {one for some in got.values() for one in some}
+            to = self._addressed(got, [one for one in named if self._flag(history, event, one) is None])
+        if not to:
             self._check(history, event, history.addressed)
-        return found
+        return to
+
+    def _addressed(self, got: Mapping[str, Sequence[str]], at: Collection[str]) -> dict[str, Sequence[str]]:
+        """How to write to these agencies: by the code of the document if it leads to all who got it, and all are meant.
+
+        Otherwise by their own.
+        """
+        to: dict[str, Sequence[str]] = {}
+        for code, agencies in got.items():
+            meant = [one for one in agencies if one in at]
+            now = set(self._drafts.routes(code))
+            if meant == agencies and all(now.issuperset(self._drafts.routes(one)) for one in agencies):
+                to[code] = agencies
+            else:
+                to.update({one: [one] for one in meant if one not in to})
+        return to
 
 
 def _check_reason(reason: str) -> None:

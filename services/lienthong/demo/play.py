@@ -62,6 +62,10 @@ class Played:
     bootstrap: str
     overview: "Overview | None" = None
     """What the tracker knows of the story; None if it did not run."""
+    services: int | None = None
+    """Process id of the services, if they were left running."""
+    embedded: bool = True
+    """Kafka was started in the home folder; otherwise it was there before."""
 
     def as_json(self) -> dict[str, object]:
         """Counts, rates and latencies; milliseconds where the name says so."""
@@ -151,4 +155,5 @@ async def play(stage: Stage, say: Callable[[str], None], report: Callable[[Resul
                 overview = await look(told, settings, bus, timeout_seconds=30 + stage.documents / _TRACKED_A_SECOND)
             say("the auditor verifies every entry from the topics alone")
             audit = await verify(BusSource(bus), trust)
-        return Played(result, audit, home, bootstrap, overview)
+        left = service.pid if stage.keep else None
+        return Played(result, audit, home, bootstrap, overview, left, embedded=not stage.bootstrap)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lienthong.directory.listing import ListedAgency
-from lienthong.kernel.agency import AgencyCode, group_code
+from lienthong.kernel.agency import AgencyCode, full_qcvn102, group_code
 from lienthong.kernel.bus import Row
 from lienthong.kernel.directory import HALT_LIFTED, Agency, Directory, Group, Key, record_key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
@@ -26,9 +26,11 @@ def agencies_of(listed: Iterable[ListedAgency], directory: Directory, now: int) 
     """New versions of the agencies of a list; those that say nothing new are left out.
 
     Raises:
-        ValueError: a parent is neither listed nor in the directory, or mail would run in a circle.
+        ValueError: a parent is neither listed nor in the directory, a code of QCVN 102 would stand for two agencies,
+            or mail would run in a circle.
     """
-    older = {one.code_qcvn102: one.code for one in listed if one.code_qcvn102}
+    listed = list(listed)
+    older = _older_codes(listed, directory, now)
     listed = [one._replace(parent=_parent(one.parent, older, directory)) for one in listed]
     codes = {agency.code for agency in listed}
     changed = []
@@ -51,15 +53,51 @@ def agencies_of(listed: Iterable[ListedAgency], directory: Directory, now: int) 
         )
         if new != old:
             changed.append(new._replace(version=old.version + 1))
+    _check_older_codes(changed, directory, now)
     _check_circles(changed, directory)
     return changed
+
+
+def _older_codes(listed: Iterable[ListedAgency], directory: Directory, now: int) -> dict[str, AgencyCode]:
+    """Codes of a list by their older form; of a retired agency and whoever has its code now, the latter's."""
+    codes: dict[str, AgencyCode] = {}
+    for one in listed:
+        older, known = full_qcvn102(one.code_qcvn102), directory.agency(one.code)
+        if older and (older not in codes or known is None or not known.is_retired(now)):
+            codes[older] = one.code
+    return codes
 
 
 def _parent(named: str | None, older: Mapping[str, AgencyCode], directory: Directory) -> AgencyCode | None:
     """The code of a parent that is named in either form, by the list's own table and then the directory's."""
     if named is None:
         return None
-    return older[named] if named in older else directory.code_of(named)
+    return older.get(full_qcvn102(named)) or directory.code_of(named)
+
+
+def _check_older_codes(changed: Sequence[Agency], directory: Directory, now: int) -> None:
+    """Refuse to give an agency the older code of another one that has not retired.
+
+    Raises:
+        ValueError: that is asked for; the text names code and agencies.
+    """
+    given = []
+    for one in changed:
+        old = directory.agency(one.code)
+        if one.code_qcvn102 and not one.is_retired(now) and (old is None or old.code_qcvn102 != one.code_qcvn102):
+            given.append(one)
+    if not given:
+        return
+    new = {one.code: one for one in changed}
+    owners: dict[str, list[Agency]] = {}
+    for agency in ({one.code: one for one in directory.agencies()} | new).values():
+        if agency.code_qcvn102 and not agency.is_retired(now):
+            owners.setdefault(full_qcvn102(agency.code_qcvn102), []).append(agency)
+    for one in given:
+        older = full_qcvn102(one.code_qcvn102)
+        if len(owners[older]) > 1:
+            names = " and of ".join(f"{agency.code} ({agency.name})" for agency in owners[older])
+            raise ValueError(f"code {older} of QCVN 102 would be that of {names}: it stands for one agency")
 
 
 def retired(directory: Directory, code: str, successors: Sequence[str], valid_until: int, now: int) -> Agency:
@@ -112,19 +150,21 @@ def _check_circles(changed: Sequence[Agency], directory: Directory) -> None:
         above = () if agency.connected_from is not None or agency.parent is None else (agency.parent,)
         return (*above, *agency.successors)
 
+    # Each is looked beyond once, however many ways lead to it: those on the way here, and those that are done with.
     cleared: set[str] = set()
     for start in new:
-        path: list[str] = []
+        path: dict[str, None] = {}
         waiting = [(start, 0)]
         while waiting:
             code, depth = waiting.pop()
-            cleared.update(path[depth:])
-            del path[depth:]
+            while len(path) > depth:
+                cleared.add(path.popitem()[0])
             if code in path:
-                raise ValueError(f"mail would run in a circle: {' → '.join([*path[path.index(code) :], code])}")
+                met = [*path]
+                raise ValueError(f"mail would run in a circle: {' → '.join([*met[met.index(code) :], code])}")
             if code in cleared:
                 continue
-            path.append(code)
+            path[code] = None
             waiting += [(one, depth + 1) for one in beyond(code)]
         cleared.update(path)
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
+from lienthong.embedded.cluster_storage import ClusterStorage
 from lienthong.embedded.deadline import Deadline
 from lienthong.embedded.exclusive import exclusive
 from lienthong.embedded.folder import NodeFolder
@@ -31,7 +31,6 @@ from lienthong.embedded.plan import NODES, ClusterPlan
 from lienthong.embedded.ports import is_free
 from lienthong.embedded.properties import HOST, Listener, check_extra, check_folder
 from lienthong.embedded.running import NodeStatus, Running, address, find_running, forget, kill, node_status, start_node
-from lienthong.embedded.storage import cluster_id, format_storage
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
 __all__ = ["CLUSTER_HEAP_MIB", "ClusterStatus", "EmbeddedCluster"]
@@ -107,11 +106,15 @@ class EmbeddedCluster:
         check_folder(self._folder.root)
         for some in (properties, *node_properties.values()):
             check_extra(some)
-        self._port = port
         self._heap_mib = heap_mib
-        self._properties = {number: {**properties, **node_properties.get(number, {})} for number in _NUMBERS}
-        self._listeners = {number: tuple(listeners.get(number, ())) for number in _NUMBERS}
         self._report = report
+        self._storage = ClusterStorage(
+            self._folder,
+            port,
+            {number: {**properties, **node_properties.get(number, {})} for number in _NUMBERS},
+            {number: tuple(listeners.get(number, ())) for number in _NUMBERS},
+            report,
+        )
 
     def up(self, *, timeout_seconds: float = 90.0) -> str:
         """Start the nodes that do not run, wait until all three serve and know one another; return their addresses.
@@ -131,7 +134,7 @@ class EmbeddedCluster:
         java, jars = find_java(), class_path(report=self._report)
         deadline = Deadline.after(timeout_seconds)
         with self._exclusive(deadline):
-            plan = self._prepared(java, jars, deadline)
+            plan = self._storage.prepared(java, jars, deadline)
             nodes = {number: self._running(number) for number in _NUMBERS}
             dead = [number for number, found in nodes.items() if found is None]
             running = {number: found for number, found in nodes.items() if found is not None}
@@ -331,55 +334,9 @@ class EmbeddedCluster:
                 "Choose another folder, or put its rights or its disk in order."
             ) from error
 
-    def _prepared(self, java: Java, jars: Sequence[Path], deadline: Deadline) -> ClusterPlan:
-        """Return the plan, after the storage of all nodes was made."""
-        if self._folder.data.exists():
-            raise ValueError(
-                f"The folder {self._folder.root} holds a Kafka of one node, and its records cannot be spread. "
-                "Start it without --nodes, or choose another folder for three nodes."
-            )
-        plan = ClusterPlan.read(self._folder.plan)
-        if plan is None:
-            plan = ClusterPlan.make(self._port)
-            plan.write(self._folder.plan)
-        missing = [number for number in _NUMBERS if self._check_storage(number, plan)]
-        if missing:
-            self._report("making Kafka's storage ready")
-            form = partial(self._format, plan=plan, java=java, jars=jars, deadline=deadline)
-            with ThreadPoolExecutor(NODES) as threads:
-                list(threads.map(form, missing))
-        if not plan.complete:
-            plan = plan.model_copy(update={"complete": True})
-            plan.write(self._folder.plan)
-        return plan
-
-    def _check_storage(self, number: int, plan: ClusterPlan) -> bool:
-        """Return whether the storage of a node is to be made."""
-        data = self._folder.node(number).data
-        found = cluster_id(data)
-        if found is None and plan.complete:
-            # With an empty folder it would vote as if it had forgotten what it promised before.
-            raise InvariantError(f"The records of node {number} are gone from {data}. Put them back.")
-        if found not in (None, plan.cluster_id):
-            raise InvariantError(f"The records in {data} belong to another cluster. Put the right ones back.")
-        return found is None
-
-    def _format(self, number: int, plan: ClusterPlan, java: Java, jars: Sequence[Path], deadline: Deadline) -> None:
-        folder = self._folder.node(number)
-        folder.create()
-        format_storage(
-            java,
-            jars,
-            plan.settings(number, folder, self._properties[number], self._listeners[number]),
-            cluster=plan.cluster_id,
-            voters=plan.voters,
-            config=folder.format_config,
-            deadline=deadline,
-        )
-
     def _start(self, number: int, plan: ClusterPlan, java: Java, jars: Sequence[Path]) -> Running:
         node, folder = plan.node(number), self._folder.node(number)
-        self._check_storage(number, plan)
+        self._storage.check(number, plan)
         for port in (node.port, node.controller_port):
             if not is_free(HOST, port):
                 raise UnavailableError(
@@ -390,7 +347,7 @@ class EmbeddedCluster:
         return start_node(
             java,
             jars,
-            plan.settings(number, folder, self._properties[number], self._listeners[number]),
+            self._storage.settings(number, plan),
             cluster=plan.cluster_id,
             heap_mib=self._heap_mib,
             folder=folder,

@@ -8,7 +8,10 @@ from typing import NewType
 
 from lienthong.kernel.limits import MAX_CODE_CHARACTERS
 
-__all__ = ["AgencyCode", "agency_code", "from_qcvn102", "group_code", "is_group_code", "is_qcvn102", "to_qcvn102"]
+__all__ = [
+    "AgencyCode", "agency_code", "from_qcvn102", "full_qcvn102", "group_code", "is_group_code", "is_qcvn102",
+    "to_qcvn102",
+]  # fmt: skip
 
 AgencyCode = NewType("AgencyCode", str)
 """Highest level first, groups of digits and capital letters with dots between: ``H37.DN.001``."""
@@ -17,6 +20,7 @@ _CODE = re.compile(r"[A-Z0-9]+(\.[A-Z0-9]+)*")
 _GROUP_CODE = re.compile(r"@[A-Z0-9]+(-[A-Z0-9]+)*")
 _QCVN102_TOP = re.compile(r"[A-Z][0-9]{2}")
 _QCVN102_DIGITS = (2, 2, 3)
+_QCVN102_ZEROS = ("000", "00", "00")
 _QCVN102 = re.compile(r"[0-9]+(\.[0-9]+)*\.[A-Z][0-9]{2}")
 _NODE = "W00"
 """Stands in place of the top level for the computer that connects an office, which is no office itself."""
@@ -46,6 +50,17 @@ def is_qcvn102(text: str) -> bool:
     Some codes of the newer form look the same, as that of an enterprise's unit: ask the directory first.
     """
     return _QCVN102.fullmatch(text) is not None
+
+
+def full_qcvn102(text: str) -> str:
+    """A code in the older form with all its levels, zeros for those left out: ``12.H37`` is ``000.00.12.H37``.
+
+    Any other text stays as it is.
+    """
+    if not is_qcvn102(text):
+        return text
+    groups = text.split(".")
+    return ".".join([*_QCVN102_ZEROS[: len(_QCVN102_ZEROS) + 1 - len(groups)], *groups])
 
 
 def from_qcvn102(text: str) -> AgencyCode:

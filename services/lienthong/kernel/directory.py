@@ -4,11 +4,10 @@ Every fact carries the moment from which it was known, and earlier versions are 
 can ask what intake could know when it judged an envelope, and gets the same answer intake got.
 """
 
-from collections.abc import Iterator
 from sys import intern
 from typing import Any, NamedTuple
 
-from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, is_qcvn102
+from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, full_qcvn102, is_qcvn102
 from lienthong.kernel.envelope import decode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import key_id_of
@@ -27,7 +26,6 @@ HALT_LIFTED = "03"
 _RECORDED = (Kind.AGENCY, Kind.KEY, Kind.GROUP, Kind.ACKNOWLEDGEMENT)
 _BATCH_NODES = 10_000
 """Nodes of one full batch are 8,191, and a batch stands together in the topic."""
-_LEVELS_QCVN102 = ("000", "00", "00")
 
 
 class Agency(NamedTuple):
@@ -250,21 +248,21 @@ class Directory:
             raise RejectedError(Reason.UNKNOWN_KEY, f"key {key_id.hex()} is not the operator's")
         return self._operator_key
 
-    def agencies(self) -> Iterator[Agency]:
-        """All agencies, in the order of their first appearance."""
-        return iter(self._agencies.newest.values())
+    def agencies(self) -> list[Agency]:
+        """All agencies there are now, in the order of their first appearance; the directory may grow meanwhile."""
+        return list(self._agencies.newest.values())
 
     def history(self, code: str) -> list[Agency]:
         """All versions of an agency that the topic still holds, lowest first."""
         return self._agencies.all_of(code)
 
-    def groups(self) -> Iterator[Group]:
-        """All groups, in the order of their first appearance."""
-        return iter(self._groups.newest.values())
+    def groups(self) -> list[Group]:
+        """All groups there are now, in the order of their first appearance; the directory may grow meanwhile."""
+        return list(self._groups.newest.values())
 
-    def keys(self) -> Iterator[Key]:
-        """All keys, in the order of their first appearance."""
-        return iter(self._keys.newest.values())
+    def keys(self) -> list[Key]:
+        """All keys there are now, in the order of their first appearance; the directory may grow meanwhile."""
+        return list(self._keys.newest.values())
 
     @property
     def connected_count(self) -> int:
@@ -331,18 +329,18 @@ class Directory:
             return AgencyCode(text)
         if not is_qcvn102(text):
             return agency_code(text)
-        groups = text.split(".")
-        padded = ".".join([*_LEVELS_QCVN102[: len(_LEVELS_QCVN102) + 1 - len(groups)], *groups])
-        table = self._table()
-        found = table.get(text) or table.get(padded)
+        found = self._table().get(full_qcvn102(text))
         return from_qcvn102(text) if found is None else AgencyCode(found)
 
     def _table(self) -> dict[str, str]:
-        """Codes by their older form; where a retired agency's went to another one, that one has it."""
+        """Codes by their older form; where a retired agency's went to another one, that one has it.
+
+        The operator gives no code to two agencies; if that is recorded all the same, the one recorded last has it.
+        """
         if self._older_codes is None:
             table: dict[str, str] = {}
             for agency in self._agencies.newest.values():
-                older = agency.code_qcvn102
+                older = full_qcvn102(agency.code_qcvn102)
                 if older and (agency.valid_until is None or older not in table):
                     table[older] = agency.code
             self._older_codes = table

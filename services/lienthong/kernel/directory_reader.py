@@ -16,6 +16,8 @@ __all__ = ["DirectoryReader"]
 
 _log = logging.getLogger(__name__)
 _PARTITION = Partition(DIRECTORY, 0)
+_IN_VAIN_SECONDS = 1.0
+"""How long it is not looked again for facts that somebody claims and that were not there."""
 
 
 class DirectoryReader:
@@ -27,6 +29,7 @@ class DirectoryReader:
         """Records that were not believed."""
         self._bus = bus
         self._next = 0
+        self._in_vain_until = 0.0
 
     async def load(self) -> Directory:
         """Read the whole directory once.
@@ -61,6 +64,25 @@ class DirectoryReader:
             end = (await reader.ends([_PARTITION]))[_PARTITION]
         async for records in self._bus.scan({_PARTITION: (self._next, end)}):
             self._apply(records)
+
+    async def know(self, moment: int) -> None:
+        """Read on if somebody who knew more of the directory judged: by facts recorded up to a moment.
+
+        Who claims a moment of which there are no facts makes it read once in a while only, and then it is judged by
+        what there is.
+
+        Args:
+            moment: milliseconds since 1970 UTC.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        if moment <= self.directory.known_at or loop.time() < self._in_vain_until:
+            return
+        await self.catch_up()
+        if moment > self.directory.known_at:
+            self._in_vain_until = loop.time() + _IN_VAIN_SECONDS
 
     async def follow(self, stopping: asyncio.Event) -> None:
         """Apply what the operator adds, until stopping; waits out a Kafka that does not answer."""

@@ -3,7 +3,6 @@
 import asyncio
 
 import structlog
-from prometheus_client import Counter
 
 from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.envelope import encode_envelope, envelope_id
@@ -13,11 +12,12 @@ from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import encode_statement
 from lienthong.kernel.topics import Partition, outbox
+from lienthong.notary.metrics import NotaryMetrics
 from lienthong.notary.receipts import PendingReceipts
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower
 from lienthong.runtime.metrics import KafkaMetrics
-from lienthong.runtime.session import keep_running, lane_count
+from lienthong.runtime.session import keep_running, lane_count, wait_or_stop
 
 __all__ = ["serve"]
 
@@ -27,6 +27,9 @@ _ROUND_RECORDS = 2_000
 _COLLECT_MS = 40
 """How long ordinary lanes collect, so that one receipt names many envelopes: every receipt goes through intake,
 dispatch and the sender's client, and nobody waits for it."""
+_FIRST_REST_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 30.0
+_LOGGED_REJECTIONS = 20
 
 
 async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
@@ -39,10 +42,10 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     key = SigningKey.load(context.settings.home / "keys" / "notary.pem")
     async with context.connect(context.settings.kafka(), "lt-notary") as bus:
         lanes = await lane_count(bus)
-        said = Counter("lienthong_notary_receipts", "Receipts sent", ["lane"], registry=context.registry)
+        metrics = NotaryMetrics.register(context.registry)
         async with asyncio.TaskGroup() as tasks:
             for name, some in context.lane_groups(lanes).items():
-                part = _Part(bus, some, lanes, key, context, kafka, said, f"notary/{name}")
+                part = _Part(bus, some, lanes, key, context, kafka, metrics, f"notary/{name}")
                 tasks.create_task(keep_running(part, context, kafka, stopping))
 
 
@@ -57,7 +60,7 @@ class _Part:
         key: SigningKey,
         context: Context,
         kafka: KafkaMetrics,
-        said: Counter,
+        metrics: NotaryMetrics,
         name: str,
     ) -> None:
         self.name = name
@@ -67,7 +70,9 @@ class _Part:
         self._key = key
         self._context = context
         self._kafka = kafka
-        self._said = said
+        self._metrics = metrics
+        self._rest_seconds = 0.0
+        """How long to wait when a receipt is rejected; longer each time, until one arrives."""
 
     async def session(self, stopping: asyncio.Event) -> None:
         """From connecting until stopping, or until Kafka fails."""
@@ -86,27 +91,63 @@ class _Part:
             self._context.health.ready(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes)
             while not stopping.is_set():
+                arrived = pending.arrived
                 for lane, record, entry, count in await follower.take(0.25, _ROUND_RECORDS):
                     first = None
                     if count is Count.DUPLICATE and entry.id is not None:
                         first = follower.position_of(lane, entry.id)
                     pending.take(lane, entry, count, record.value, first)
+                if pending.arrived > arrived:
+                    self._rest_seconds = 0.0
+                if self._tell_rejected(pending):
+                    await self._rest(stopping)
+                    if stopping.is_set():
+                        break
                 if pending.count:
                     await self._say(pending, publisher)
-                await follower.commit()
+                await follower.commit(up_to=pending.unsaid_from())
                 self._context.health.alive(self.name)
                 self._kafka.last_progress.labels(self.name).set_to_current_time()
                 for partition, position in follower.positions.items():
                     self._kafka.position.labels("notary", partition.number).set(position)
                 for lane, lag in follower.lag().items():
                     self._kafka.lag.labels("notary", lane).set(lag)
-            await follower.commit(at_once=True)
+            await follower.commit(at_once=True, up_to=pending.unsaid_from())
+
+    def _tell_rejected(self, pending: PendingReceipts) -> bool:
+        """Tell of receipts that were rejected; whether some are to be said again."""
+        for receipt, entry, again in pending.rejected[:_LOGGED_REJECTIONS]:
+            _log.error(
+                "receipt_rejected",
+                part=self.name,
+                lane=receipt.lane,
+                agency=receipt.recipient,
+                entries=len(receipt.lines),
+                offset=entry.source.offset,
+                reason=entry.reason,
+                detail=entry.detail,
+                again=again,
+            )
+        for one in pending.rejected:
+            self._metrics.rejected.labels(one.entry.reason).inc()
+        some_again = any(one.again for one in pending.rejected)
+        pending.rejected.clear()
+        return some_again
+
+    async def _rest(self, stopping: asyncio.Event) -> None:
+        """Wait before anything more is said: as long as the clock or the key is wrong it would be rejected as well."""
+        left = self._rest_seconds
+        self._rest_seconds = min(max(_FIRST_REST_SECONDS, 2 * left), _LONGEST_REST_SECONDS)
+        while left > 0 and not stopping.is_set():
+            self._context.health.alive(self.name)
+            await wait_or_stop(stopping, min(left, 1.0))
+            left -= 1.0
 
     async def _say(self, pending: PendingReceipts, publisher: Publisher) -> None:
         backbone = self._context.settings.backbone
         now = self._context.clock()
         said = pending.say(now)
-        statements = [encode_statement(statement) for _, statement in said]
+        statements = [encode_statement(receipt.statement) for receipt in said]
         seals = seal_batch(
             [envelope_id(statement) for statement in statements],
             key=self._key,
@@ -116,8 +157,10 @@ class _Part:
             signed_at=now,
         )
         rows: dict[Partition, list[Row]] = {}
-        for (lane, _), statement, seal in zip(said, statements, seals, strict=True):
-            rows.setdefault(Partition(outbox(backbone), lane), []).append(Row(encode_envelope(statement, (), seal)))
+        for receipt, statement, seal in zip(said, statements, seals, strict=True):
+            value = encode_envelope(statement, (), seal)
+            pending.sent(value, receipt)
+            rows.setdefault(Partition(outbox(backbone), receipt.lane), []).append(Row(value))
         await publisher.append(rows)
         for partition, some in rows.items():
-            self._said.labels(partition.number).inc(len(some))
+            self._metrics.said.labels(partition.number).inc(len(some))

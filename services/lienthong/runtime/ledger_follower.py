@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
 
 from lienthong.kernel.bus import Bus, Reader
@@ -184,12 +184,18 @@ class LedgerFollower:
         """Entries not yet taken, by lane, as of the last seconds."""
         return {one.number: max(0, self._ends.get(one, 0) - self.positions[one]) for one in self._partitions}
 
-    async def commit(self, *, at_once: bool = False) -> None:
-        """Store the positions if some time has passed since they were stored last."""
+    async def commit(self, *, at_once: bool = False, up_to: Mapping[int, int] = MappingProxyType({})) -> None:
+        """Store the positions if some time has passed since they were stored last.
+
+        Args:
+            at_once: store them in any case.
+            up_to: by lane the position to store instead, where entries from there on are not done with yet.
+        """
         now = asyncio.get_running_loop().time()
-        changed = {one: offset for one, offset in self.positions.items() if self._committed.get(one) != offset}
+        positions = {one: up_to.get(one.number, offset) for one, offset in self.positions.items()}
+        changed = {one: offset for one, offset in positions.items() if self._committed.get(one) != offset}
         if not changed and now - self._committed_at >= _PULSE_SECONDS:
-            changed = dict(list(self.positions.items())[:1])
+            changed = dict(list(positions.items())[:1])
         if changed and (at_once or now - self._committed_at >= _COMMIT_SECONDS):
             await self._reader.commit(changed)
             self._committed.update(changed)

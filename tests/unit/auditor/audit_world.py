@@ -213,8 +213,8 @@ class World:
                     first = fold.position_of(entry.id) if entry.id is not None else None
                     pending.take(lane, entry, count, one.value, first)
             self._noted[lane] = len(log)
-        for lane, statement in pending.say(self.now):
-            self.append(Partition(outbox(BACKBONE), lane), *map(Row, self.seal([statement])))
+        for receipt in pending.say(self.now):
+            self.append(Partition(outbox(BACKBONE), receipt.lane), *map(Row, self.seal([receipt.statement])))
 
     def settle(self) -> None:
         """Run the services until nothing is new."""

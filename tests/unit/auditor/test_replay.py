@@ -66,7 +66,7 @@ async def test_a_document_is_exported_by_sender_and_recipient(tmp_path: Path) ->
         "created": time_text(world.now - 80),
         "priority": 0,
         "seal": {
-            "key_ids": [key_id_of(next(world.directory.keys()).public_key).hex()],
+            "key_ids": [key_id_of(world.directory.keys()[0].public_key).hex()],
             "purpose": "exchange",
             "signed_at": time_text(world.now - 80),
             "tree_size": 1,

@@ -19,8 +19,13 @@ from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
 from lienthong.kernel.bus import Bus
+from lienthong.kernel.directory import Agency as Agency_
+from lienthong.kernel.directory import Group, Key
 from lienthong.kernel.directory_reader import DirectoryReader
 from lienthong.kernel.envelope import envelope_id
+from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.judge import Judge
+from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE, EXPRESS_PRIORITY, thread_in_lane
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import write_delivery
@@ -28,7 +33,23 @@ from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.statement import Kind, decode_statement, encode_statement
 from lienthong.kernel.topics import Partition, inbox
 from unit.intake.test_rounds import Rec
-from unit.kernel.world import LANES, NOW, RECIPIENT, document, judge_of, seal
+from unit.kernel.world import (
+    BENEATH,
+    EPOCH,
+    LANES,
+    NOW,
+    RECIPIENT,
+    SENDER,
+    SENDER_KEY,
+    TRUST,
+    document,
+    group,
+    judge_of,
+    key_named,
+    key_of,
+    record,
+    seal,
+)
 
 
 class Inbox:
@@ -38,15 +59,18 @@ class Inbox:
         self.lanes: dict[int, list[Rec]] = {lane: [] for lane in range(LANES)}
         self.pieces = Pieces()
 
-    def add(self, lane: int, count: int) -> None:
-        """Append documents to a lane."""
+    def add(
+        self, lane: int, count: int, *, known: int = EPOCH, signer: SigningKey = SENDER_KEY, **changes: Any
+    ) -> None:
+        """Append documents to a lane, judged by facts known then; `changes` replace fields of their statements."""
         records = self.lanes[lane]
         priority = EXPRESS_PRIORITY if lane == EXPRESS_LANE else 0
-        statements = [document(thread=thread_in_lane(lane, LANES), priority=priority) for _ in range(count)]
-        for statement, value in zip(statements, seal(statements), strict=True):
+        fields = {"priority": priority, **changes}
+        statements = [document(thread=thread_in_lane(lane, LANES), **fields) for _ in range(count)]
+        for statement, value in zip(statements, seal(statements, signer=signer), strict=True):
             number = len(records)
             headers = write_delivery(
-                DeliveryHeaders(number + 1, number, NOW, NOW, envelope_id(encode_statement(statement)), Kind.DOCUMENT)
+                DeliveryHeaders(number + 1, number, NOW, known, envelope_id(encode_statement(statement)), Kind.DOCUMENT)
             )
             records.append(Rec(inbox(RECIPIENT), lane, number, value, headers))
 
@@ -85,19 +109,43 @@ class InboxReader:
         return {}
 
 
+class Following(DirectoryReader):
+    """Follows a directory that others know more of; they do not tell it before it asks."""
+
+    def __init__(self, *facts: tuple[Agency_ | Group | Key, int]) -> None:
+        super().__init__(cast("Bus", None), TRUST)
+        self.directory = judge_of().directory
+        self.facts = facts
+        """What is new, and when it was recorded."""
+        self.asked = 0
+        self.failures = 0
+        """How many times Kafka does not answer."""
+
+    async def catch_up(self) -> None:
+        """Hear what is new."""
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise UnavailableError("Kafka does not answer")
+        for fact, created in self.facts:
+            self.directory.apply(record(fact, created=created))
+
+
 class Agency:
     """A receiver with what belongs to it."""
 
-    def __init__(self, topic: Inbox, folder: Path) -> None:
+    def __init__(self, topic: Inbox, folder: Path, following: Following | None = None) -> None:
         self.stopping = asyncio.Event()
         self.thread = ThreadPoolExecutor(1)
         self.store = Store(folder / "store.sqlite")
         self.turn = Turn(folder / "turn")
         self.said: list[Outgoing] = []
         bus = cast("Bus", topic)
+        following = following or Following()
         self.settler = Settler(RECIPIENT, self.store, self.thread, lambda: NOW, self.said.extend)
         self.receiver = Receiver(
-            bus, RECIPIENT, judge_of(), cast("DirectoryReader", None), self.store, self.thread, lambda: NOW,
+            bus, RECIPIENT, Judge(following.directory, LANES), following, self.store, self.thread, lambda: NOW,
             self.settler, self.turn,
         )  # fmt: skip
 
@@ -244,3 +292,60 @@ async def test_many_settled_together_are_said_a_bounded_number_at_a_time_express
     named = [decode_statement(one.statement).body["documents"] for one in agency.said]
     assert [5, 15, 20, 15] == list(map(len, named))
     assert {one.id for one in found} == {document for some in named for document in some}
+
+
+# -- what others know of the directory
+
+LATER = EPOCH + 1_000
+GROUP = "@TINH"
+CHANGED = ((group(GROUP, RECIPIENT), EPOCH), (group(GROUP, BENEATH, version=2), LATER))
+"""A group whose members have changed; by its first version we are one."""
+
+
+async def test_who_is_addressed_is_told_by_the_facts_that_intake_knew(tmp_path: Path) -> None:
+    """Nothing of it would be refused by the older facts: only the delivery says that there are newer ones."""
+    topic, following = Inbox(), Following(*CHANGED)
+    following.directory.apply(record(CHANGED[0][0]))
+    topic.add(1, 1, recipients=[GROUP])
+    topic.add(1, 50, known=LATER, recipients=[GROUP])
+    async with Agency(topic, tmp_path, following).running() as receiver:
+        found = await take(receiver, 51)
+    assert [(RECIPIENT,), *[(BENEATH,)] * 50] == [tuple(one.addressed) for one in found]
+    assert (1, 0) == (following.asked, receiver.refused)
+
+
+async def test_facts_that_nobody_recorded_are_not_looked_for_with_every_record(tmp_path: Path) -> None:
+    """Whoever writes the inbox may claim what he likes; documents come all the same, and nobody waits for ever."""
+    topic, following = Inbox(), Following()
+    for lane in range(LANES):
+        topic.add(lane, 100, known=NOW + 1)
+    async with Agency(topic, tmp_path, following).running() as receiver:
+        found = await take(receiver, 100 * LANES)
+    in_sequence(found, topic)
+    assert 1 <= following.asked <= 10
+
+
+async def test_reading_waits_for_facts_while_kafka_does_not_answer(tmp_path: Path) -> None:
+    """It does not judge by older ones meanwhile, and loses nothing."""
+    topic, following = Inbox(), Following(*CHANGED)
+    following.failures = 2
+    topic.add(1, 20, known=LATER, recipients=[GROUP])
+    async with Agency(topic, tmp_path, following).running() as receiver:
+        found = await take(receiver, 20)
+    in_sequence(found, topic)
+    assert {(BENEATH,)} == {tuple(one.addressed) for one in found}
+    assert (3, 0) == (following.asked, receiver.refused)
+
+
+async def test_a_document_that_another_process_stored_is_judged_by_the_facts_it_had(tmp_path: Path) -> None:
+    """One process of the agency reads under a new key; another one, which has not heard of the key, hands it over."""
+    topic, key = Inbox(), key_of(SENDER, key_named("new"))
+    topic.add(1, 30, signer=key_named("new"), known=LATER)
+    async with Agency(topic, tmp_path, Following((key, LATER))).running() as receiver:
+        await receiver.caught_up()
+    following = Following((key, LATER))
+    following.failures = 1
+    async with Agency(topic, tmp_path, following).running() as receiver:
+        found = await take(receiver, 30)
+    in_sequence(found, topic)
+    assert (2, 0) == (following.asked, receiver.refused)

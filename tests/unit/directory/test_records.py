@@ -23,6 +23,7 @@ from unit.kernel.world import (
     directory_of,
     key_named,
     reason_of,
+    record,
     seal,
 )
 
@@ -184,6 +185,45 @@ def test_who_cannot_take_over(code: str, successors: list[str], why: str) -> Non
         retired(directory, code, successors, NOW, NOW)
 
 
+class Asked(Directory):
+    """A directory that counts how often it is asked for an agency."""
+
+    def __init__(self, *facts: Agency) -> None:
+        super().__init__(TRUST)
+        self.asked = 0
+        for one in facts:
+            self._agencies.put(one.code, one, NOW)
+
+    def agency(self, code: str, known: int | None = None) -> Agency | None:
+        """As it is, and counted."""
+        self.asked += 1
+        return super().agency(code, known)
+
+
+DEPTH = 20_000
+
+
+def diamonds() -> list[Agency]:
+    """Each divided into two that were merged again into the next one: two ways at each step."""
+    found = []
+    for step in range(DEPTH):
+        found.append(agency(f"A{step}", valid_until=NOW, successors=[f"B{step}", f"C{step}"]))
+        found += [agency(f"{side}{step}", valid_until=NOW, successors=[f"A{step + 1}"]) for side in "BC"]
+    return [*found, agency(f"A{DEPTH}"), agency("OLD")]
+
+
+@pytest.mark.timeout(60)
+def test_agencies_divided_and_merged_again_and_again_are_looked_at_once_each() -> None:
+    """The number of ways doubles at every step; the work does not, and that of a long way is no square of it."""
+    directory = Asked(*diamonds())
+    with pytest.raises(ValueError, match=r"successor A0 gets no mail"):
+        # Mail takes no more than sixteen steps.
+        retired(directory, "OLD", ["A0"], NOW, NOW)
+    assert directory.asked <= 3 * DEPTH + 10
+    with pytest.raises(ValueError, match=rf"circle: A{DEPTH} → A0 → .* → A{DEPTH}$"):
+        retired(directory, f"A{DEPTH}", ["A0"], NOW, NOW)
+
+
 def test_parents_in_a_circle_are_refused() -> None:
     """In one list, or with what the directory holds."""
     lines = [listed("A", parent="B", connected=False), listed("B", parent="A", connected=False)]
@@ -224,3 +264,55 @@ def test_what_is_no_group(code: str, name: str, members: list[str], why: str) ->
     """A group's code cannot be an agency's, and all its members are known."""
     with pytest.raises(ValueError, match=why):
         group_of(directory_of(agency("H37")), code, name, members, NOW)
+
+
+def coded(code: str, older: str) -> ListedAgency:
+    """One line of a list with a code of QCVN 102."""
+    return ListedAgency(agency_code(code), older, f"Sở {code}", None, True)
+
+
+@pytest.mark.parametrize("older", ["000.00.12.H37", "12.H37"])
+def test_a_code_of_qcvn_102_stands_for_one_agency(older: str) -> None:
+    """In one list or by what the directory holds, however many levels are written out; both are named."""
+    sentence = r"code 000\.00\.12\.H37 of QCVN 102 would be that of H37\.12 \(Sở H37\.12\) and of H38 \(Sở H38\)"
+    first, second = coded("H37.12", "000.00.12.H37"), coded("H38", older)
+    with pytest.raises(ValueError, match=sentence):
+        agencies(first, second)
+    directory = directory_of(*agencies(first))
+    with pytest.raises(ValueError, match=sentence):
+        agencies(second, directory=directory)
+    assert [] == agencies(first, directory=directory)
+
+
+def test_a_code_of_qcvn_102_goes_over_when_its_agency_has_retired() -> None:
+    """Not before that; or when that one gets another one in the same list."""
+    old, new = coded("H37", "000.00.00.H37"), coded("H38", "000.00.00.H37")
+    directory = directory_of(*agencies(old))
+    after = [*agencies(old), retired(directory, "H37", [], LATER, NOW)]
+    with pytest.raises(ValueError, match=r"would be that of H37 \(Sở H37\) and of H38"):
+        agencies(new, at=LATER - 1, directory=directory_of(*after))
+    (first,) = agencies(new, at=LATER, directory=directory_of(*after))
+    assert ("H38", "000.00.00.H37") == (first.code, first.code_qcvn102)
+    # A list that holds both, and names the code as a parent's, means the one that is there.
+    below = listed("H38.1", parent="000.00.00.H37", connected=False)
+    for both in ((old, new), (new, old)):
+        assert "H38" == agencies(*both, below, at=LATER, directory=directory_of(*after, first))[0].parent
+
+    swapped = agencies(coded("H37", "000.00.00.H39"), new, directory=directory)
+    assert [("H37", "000.00.00.H39"), ("H38", "000.00.00.H37")] == [(one.code, one.code_qcvn102) for one in swapped]
+
+
+def test_a_code_that_was_given_twice_before_is_found_the_same_way_by_everybody() -> None:
+    """Facts that are recorded stay; they are not in the way of others, and one of the two can be changed."""
+    twice = [agency("H37", code_qcvn102="000.00.00.H37"), agency("H38", code_qcvn102="000.00.00.H37")]
+    grown = directory_of(twice[0])
+    assert "H37" == grown.code_of("000.00.00.H37")
+    grown.apply(record(twice[1]))
+    for directory in (grown, directory_of(*twice)):
+        assert "H38" == directory.code_of("000.00.00.H37") == directory.code_of("00.H37")
+    assert ["H39"] == [one.code for one in agencies(coded("H39", "000.00.00.H39"), directory=grown)]
+    renamed = coded("H38", "000.00.00.H37")
+    assert [(2, "Sở H38")] == [(one.version, one.name) for one in agencies(renamed, directory=grown)]
+    (mended,) = agencies(coded("H38", "000.00.00.H38"), directory=grown)
+    grown.apply(record(mended, created=LATER))
+    assert ("H37", "H38") == (grown.code_of("000.00.00.H37"), grown.code_of("000.00.00.H38"))

@@ -26,6 +26,7 @@ from unit.kernel.world import (
     agency,
     directory_of,
     document,
+    group,
     key_named,
     key_of,
     one_of_each_kind,
@@ -58,6 +59,24 @@ def test_what_is_recorded_is_known() -> None:
     directory = directory_of(*FACTS)
     assert [fact for fact in FACTS if isinstance(fact, Agency)] == list(directory.agencies())
     assert [fact for fact in FACTS if isinstance(fact, Key)] == list(directory.keys())
+
+
+def test_who_goes_through_them_is_not_disturbed_by_what_comes() -> None:
+    """Whoever waits in between goes on with what there was when it began."""
+    directory = directory_of(agency("A1"), agency("A2"), group("@ONE", "A1"), group("@TWO", "A2"))
+    for signing in (SENDER_KEY, key_named("another")):
+        directory.apply(record(key_of("A1", signing)))
+    found = []
+    for number, (one, some, key) in enumerate(
+        zip(directory.agencies(), directory.groups(), directory.keys(), strict=True)
+    ):
+        found.append((one.code, some.code, key.public_key))
+        directory.apply(record(agency(f"B{number}")))
+        directory.apply(record(group(f"@B{number}", "A1")))
+        directory.apply(record(key_of("A2", key_named(f"B{number}"))))
+    another = key_named("another").public_key
+    assert [("A1", "@ONE", SENDER_KEY.public_key), ("A2", "@TWO", another)] == found
+    assert 4 == len(list(directory.agencies()))
 
 
 def test_what_is_not_recorded_is_not_known() -> None:

@@ -38,8 +38,10 @@ def pending(*entries: Entry, count: Count = Count.COUNTS, first_position: int | 
 def said(receipts: PendingReceipts) -> list[Statement]:
     """The statements, checked as intake will check them."""
     statements = []
-    for lane, statement in receipts.say(NOW + 50):
+    for lane, recipient, lines, statement in receipts.say(NOW + 50):
         assert lane == lane_of(statement.thread, LANES)
+        assert [recipient] == statement.recipients
+        assert [line.body for line in lines] == statement.body["entries"]
         statements.append(decode_statement(encode_statement(statement)))
     return statements
 
@@ -120,3 +122,82 @@ def test_what_was_said_is_not_said_again() -> None:
     receipts = pending(entry(1))
     assert len(said(receipts)) == 1
     assert (0, []) == (receipts.count, said(receipts))
+
+
+# -- what becomes of a receipt
+
+
+def sent(receipts: PendingReceipts, at: int = NOW) -> list[bytes]:
+    """Say what is pending, as values of records."""
+    values = []
+    for receipt in receipts.say(at):
+        value = encode_statement(receipt.statement)
+        receipts.sent(value, receipt)
+        values.append(value)
+    return values
+
+
+def own(number: int, value: bytes, reason: str = "", **changes: Any) -> Entry:
+    """The ledger's entry for a receipt: accepted, or rejected for a reason."""
+    told = entry(number, BACKBONE, kind=Kind.RECEIPT)
+    if reason:
+        told = told._replace(outcome=Outcome.REJECTED, reason=reason, digest=sha256(value).digest())
+    return told._replace(**changes)
+
+
+def test_a_receipt_is_on_its_way_until_the_ledger_holds_it() -> None:
+    """Whoever begins again where the first unsaid entry stands leaves nobody out."""
+    receipts = pending(entry(7), entry(9))
+    receipts.take(3, entry(4, "H37"), Count.COUNTS, b"value", None)
+    assert {LANE: 7, 3: 4} == receipts.unsaid_from()
+    first, second = sent(receipts)
+    assert (0, {LANE: 7, 3: 4}) == (receipts.count, receipts.unsaid_from())
+    receipts.take(LANE, entry(11), Count.COUNTS, b"value", None)
+    receipts.take(LANE, own(12, first), Count.COUNTS, first, None)
+    assert (1, {LANE: 11, 3: 4}) == (receipts.arrived, receipts.unsaid_from())
+    receipts.take(3, own(5, second), Count.COUNTS, second, None)
+    (third,) = sent(receipts)
+    receipts.take(LANE, own(13, third), Count.COUNTS, third, None)
+    assert (3, {}, []) == (receipts.arrived, receipts.unsaid_from(), receipts.rejected)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.EXPIRED, Reason.FUTURE, Reason.KEY_NOT_VALID, Reason.KEY_REVOKED, Reason.UNKNOWN_KEY,
+        Reason.UNKNOWN_SENDER,
+    ],
+)  # fmt: skip
+def test_a_receipt_in_which_only_time_or_key_was_wrong_is_said_again(reason: Reason) -> None:
+    """The same lines, made anew now, before what is newer; by itself it would be rejected again."""
+    receipts = pending(entry(7), entry(9))
+    (value,) = sent(receipts)
+    receipts.take(LANE, entry(11), Count.COUNTS, b"value", None)
+    receipts.take(LANE, own(12, value, reason), Count.COUNTS, None, None)
+    assert (3, {LANE: 7}, 0) == (receipts.count, receipts.unsaid_from(), receipts.arrived)
+    ((receipt, told, again),) = receipts.rejected
+    assert (["G22"], 2, reason, True) == (receipt.statement.recipients, len(receipt.lines), told.reason, again)
+    (statement,) = said(receipts)
+    assert [7, 9, 11] == [line["position"] for line in statement.body["entries"]]
+    assert (NOW + 50, True) == (statement.created, statement.salt != receipt.statement.salt)
+
+
+@pytest.mark.parametrize("reason", [Reason.UNKNOWN_RECIPIENT, Reason.MALFORMED, Reason.BAD_SEAL])
+def test_a_receipt_that_would_be_rejected_again_is_not_said_again(reason: Reason) -> None:
+    """Its recipient is gone for good, or the software is at fault: it is told of, and holds up nothing."""
+    receipts = pending(entry(7))
+    (value,) = sent(receipts)
+    receipts.take(LANE, own(8, value, reason), Count.COUNTS, None, None)
+    assert (0, {}, [False]) == (receipts.count, receipts.unsaid_from(), [one.again for one in receipts.rejected])
+
+
+def test_what_another_process_said_or_intake_appended_twice_says_nothing() -> None:
+    """A receipt is heard of once; those of another notary are its own business."""
+    receipts = pending(entry(7))
+    (value,) = sent(receipts)
+    receipts.take(LANE, own(8, b"another", Reason.FUTURE), Count.COUNTS, None, None)
+    receipts.take(LANE, own(9, value, Reason.FUTURE), Count.REPEAT, None, None)
+    assert (0, [], {LANE: 7}) == (receipts.count, receipts.rejected, receipts.unsaid_from())
+    for _ in range(2):
+        receipts.take(LANE, own(10, value, Reason.FUTURE), Count.COUNTS, None, None)
+    assert (1, 1) == (receipts.count, len(receipts.rejected))
