@@ -71,7 +71,7 @@ def orders() -> list[tuple[str, str, bytes, dict[str, Any]]]:
         "H37",
     )
     (revoked,) = sealed([document(9)], "revoked")
-    released = {"action": "release", "recipients": BOTH}
+    released: dict[str, Any] = {"action": "release", "recipients": BOTH}
     signature = decode_envelope(plain).seal.signatures[0].signature
     other = bytes([1]) * 16
     cases = [

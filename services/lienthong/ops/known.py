@@ -30,11 +30,11 @@ def known(connection: Connection, beginning: str, traces: Traces) -> dict[int, i
     for identity, lane, position in connection.execute(accepted):
         if (bytes(identity), lane, position) not in ordered and (trace := traces.of(bytes(identity), lane)):
             trace.accepted = position
-    turned_away = select(rejected.c.id, rejected.c.lane, rejected.c.position).where(
+    turned_away = select(rejected.c.id, rejected.c.lane, rejected.c.position, rejected.c.reason).where(
         rejected.c.id.between(whole, last), rejected.c.kind == Kind.DOCUMENT.value
     )
-    for identity, lane, position in connection.execute(turned_away):
+    for identity, lane, position, reason in connection.execute(turned_away):
         if trace := traces.of(bytes(identity), lane):
-            trace.rejected.add(position)
+            trace.rejected[position] = reason
     rows = connection.execute(select(positions.c.lane, positions.c.next_offset))
     return {row.lane: row.next_offset for row in rows}

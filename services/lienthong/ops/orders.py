@@ -82,14 +82,17 @@ def check_release(trace: Trace) -> None:
 
 
 def newest_rejected(trace: Trace) -> Place:
-    """The last entry that rejected a document.
+    """The last entry that rejected a document for what may be released; the last of all, if there is none such.
+
+    Others can write somebody's envelope into their own topics, where it is rejected as theirs.
 
     Raises:
         ValueError: none did.
     """
     if not trace.rejected:
         raise ValueError(f"no entry of document {trace.id.hex()[:16]} was rejected")
-    return Place(trace.lane, max(trace.rejected))
+    fit = [position for position, reason in trace.rejected.items() if reason in RELEASABLE]
+    return Place(trace.lane, max(fit or trace.rejected))
 
 
 def resend_order(record: Record, entry: Entry, to: Sequence[str]) -> Order:

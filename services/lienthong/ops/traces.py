@@ -63,8 +63,8 @@ class Trace:
     """Ledger offset of the entry that accepted it: the first, which counts."""
     released: int | None = None
     """Of the command that released it: the first."""
-    rejected: set[int] = field(default_factory=set)
-    """Of entries that rejected it."""
+    rejected: dict[int, str] = field(default_factory=dict)
+    """Why entries rejected it, by their offsets."""
 
 
 class Traces:
@@ -102,7 +102,7 @@ class Traces:
         if entry.outcome is Outcome.ACCEPTED:
             trace.accepted = _first(trace.accepted, entry.position)
         elif entry.outcome is Outcome.REJECTED:
-            trace.rejected.add(entry.position)
+            trace.rejected[entry.position] = entry.reason
 
     def one(self) -> Trace:
         """The only trace.

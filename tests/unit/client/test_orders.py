@@ -195,9 +195,8 @@ def test_only_what_is_for_an_inbox_is_sorted() -> None:
     headers = DeliveryHeaders(1, 1, NOW, NOW, bytes(32), Kind.NOTICE)
     for kind, (statement, _, _) in one_of_each_kind().items():
         taken = Round({}, {}, [], [], [], [])
-        opened = Opened(
-            OpenedEnvelope(envelope_id(encode_statement(statement)), statement, [], None), headers, [SENDER], b""
-        )  # type: ignore[arg-type]
+        envelope = OpenedEnvelope(envelope_id(encode_statement(statement)), statement, [], decode_envelope(GOOD).seal)
+        opened = Opened(envelope, headers, [SENDER], b"")
         if kind in (Kind.AGENCY, Kind.KEY, Kind.GROUP, Kind.COMMAND):
             with pytest.raises(RejectedError, match="is not for an inbox"):
                 sort(opened, 1, taken)

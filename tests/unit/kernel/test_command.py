@@ -221,7 +221,7 @@ def test_each_is_verified_as_of_its_own_moment() -> None:
 def test_nobody_gets_what_was_not_for_him() -> None:
     """Sent again: to some who got it. Released: to all who get it now, and its sender."""
     (value,) = seal([document(created=THEN, recipients=[BENEATH, BACKBONE])], signed_at=THEN)
-    for to, reason in (
+    resent: list[tuple[tuple[str, ...], Reason | None]] = [
         ((RECIPIENT,), None),
         ((BACKBONE,), None),
         ((RECIPIENT, BACKBONE), None),
@@ -229,16 +229,17 @@ def test_nobody_gets_what_was_not_for_him() -> None:
         ((RECIPIENT, SENDER), Reason.UNKNOWN_RECIPIENT),
         ((BENEATH,), Reason.UNKNOWN_RECIPIENT),
         (("H99",), Reason.UNKNOWN_RECIPIENT),
-    ):
-        assert reason is order(value, RESEND, *to).reason, to
-    for to, reason in (
+    ]
+    released: list[tuple[tuple[str, ...], Reason | None]] = [
         ((RECIPIENT, BACKBONE, SENDER), None),
         ((SENDER, BACKBONE, RECIPIENT), None),
         ((RECIPIENT, BACKBONE), Reason.UNKNOWN_RECIPIENT),
         ((RECIPIENT, SENDER), Reason.UNKNOWN_RECIPIENT),
         ((RECIPIENT, BENEATH, BACKBONE, SENDER), Reason.UNKNOWN_RECIPIENT),
-    ):
-        assert reason is order(value, RELEASE, *to).reason, to
+    ]
+    for action, cases in ((RESEND, resent), (RELEASE, released)):
+        for to, reason in cases:
+            assert reason is order(value, action, *to).reason, to
 
 
 def test_a_group_is_the_one_of_its_time() -> None:

@@ -128,7 +128,7 @@ def test_the_ledger_tells_where_a_document_stands() -> None:
         command_record(LATE, RESEND, 7),
     ):
         traces.take(record)
-    assert Trace(id_of(LATE), LANE, None, 5, {1, 3}) == traces.one()
+    assert Trace(id_of(LATE), LANE, None, 5, {1: "expired", 3: "expired"}) == traces.one()
     good = Traces(id_of(GOOD).hex())
     for offset in (3, 8):
         good.take(entry_record(GOOD, offset))
@@ -261,12 +261,13 @@ def test_what_is_not_released(record: Rec, value: bytes, sentence: str) -> None:
 
 def test_what_was_delivered_is_not_released() -> None:
     """Accepted in the meantime, or released before: the sentence says where, and what to do instead."""
-    check_release(Trace(bytes(32), 1, rejected={5}))
+    check_release(Trace(bytes(32), 1, rejected={5: "expired"}))
     with pytest.raises(ValueError, match=r"was accepted at 1:7 and needs no release.*ops resend"):
-        check_release(Trace(bytes(32), 1, accepted=7, rejected={5}))
+        check_release(Trace(bytes(32), 1, accepted=7, rejected={5: "expired"}))
     with pytest.raises(ValueError, match=r"was released at 1:8.*ops resend"):
-        check_release(Trace(bytes(32), 1, released=8, rejected={5}))
-    assert Place(1, 9) == newest_rejected(Trace(bytes(32), 1, rejected={5, 9}))
+        check_release(Trace(bytes(32), 1, released=8, rejected={5: "expired"}))
+    assert Place(1, 9) == newest_rejected(Trace(bytes(32), 1, rejected={5: "expired", 9: "future", 11: "wrong_sender"}))
+    assert Place(1, 11) == newest_rejected(Trace(bytes(32), 1, rejected={5: "bad_seal", 11: "wrong_sender"}))
     with pytest.raises(ValueError, match="no entry of document 0000000000000000 was rejected"):
         newest_rejected(Trace(bytes(32), 1))
 
