@@ -79,14 +79,14 @@ async def replay(
         ValueError: the agency has no topics, or the folder holds a replay.
     """
     history = DirectoryHistory(trust)
-    await read_directory(source, history, Findings())
+    directory_end = await read_directory(source, history, Findings())
     counts = await source.partition_counts([LEDGER, outbox(agency), inbox(agency)])
     lanes = counts.get(LEDGER, 0)
     if not lanes:
         raise UnavailableError("there is no ledger on this Kafka: it holds no backbone")
     if agency not in history.newest.connected() or len(counts) < 3:  # noqa: PLR2004 - ledger, out and in
         raise ValueError(f"{agency} is not a connected agency of {trust.origin}")
-    exporting = _Export(source, Rejudge(history, lanes), agency, folder, options, clock, progress)
+    exporting = _Export(source, Rejudge(history, lanes), directory_end, agency, folder, options, clock, progress)
     with _Writer(folder) as writer:
         for number in range(lanes):
             await exporting.lane(number, writer)
@@ -143,6 +143,7 @@ class _Export:
         self,
         source: RecordSource,
         rejudge: Rejudge,
+        directory_end: int,
         agency: str,
         folder: Path,
         options: Options,
@@ -151,6 +152,7 @@ class _Export:
     ) -> None:
         self._source = source
         self._rejudge = rejudge
+        self._directory_end = directory_end
         self._agency = agency
         self._folder = folder
         self._options = options
@@ -167,6 +169,10 @@ class _Export:
         now = self._clock()
         span = (await self._source.spans([ledger]))[ledger]
         out_span = (await self._source.spans([out]))[out]
+        # Intake never judged by a fact that the directory does not hold by now.
+        self._directory_end = await read_directory(
+            self._source, self._rejudge.history, Findings(), first=self._directory_end
+        )
         chosen = await lane_range(self._source, ledger, span, self._options.since, self._options.until)
         bounded = chosen.end < span[1]
         reading = await self._reading(number, chosen, now, bounded=bounded)

@@ -1,6 +1,7 @@
 """A replay exports what one agency sent and received, verified, with nothing from the wire in a path."""
 
 import json
+from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 from lienthong.auditor.export import LINES, Replayed, replay
 from lienthong.auditor.lines import file_name, time_text
 from lienthong.auditor.options import Options
+from lienthong.auditor.source import Span
 from lienthong.kernel.keys import key_id_of
 from lienthong.kernel.statement import attachment_of
 from lienthong.kernel.topics import LEDGER, Partition, inbox, outbox
-from unit.auditor.audit_world import World, history
+from unit.auditor.audit_world import MemorySource, World, history
 from unit.kernel.world import TRUST
 
 LANE = Partition(LEDGER, 1)
@@ -103,6 +105,34 @@ async def test_everything_of_a_clean_history_is_verified(tmp_path: Path, crashes
         assert [done.sent, done.received] == [sum(len(log) - 1 for log in logs[name]) for name in (outbox, inbox)]
     verdicts = {(line["verdict"], line["reason"], line["void"]) for line in lines}
     assert verdicts == {("accepted", "", "")}
+
+
+class Growing(MemorySource):
+    """While it is read an agency is connected, and sends under its new key."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.topics, world.generations)
+        self._world = world
+
+    async def spans(self, partitions: Collection[Partition]) -> dict[Partition, Span]:
+        """What each partition holds once that has happened, of the ledger's last lane."""
+        if LANE in partitions and outbox("H77") not in self._world.generations:
+            self._world.connect("H77")
+            self._world.send("H77", "H01")
+            self._world.send("H01", "H77")
+            self._world.settle()
+        return await super().spans(partitions)
+
+
+async def test_what_was_judged_by_facts_recorded_meanwhile_is_verified(tmp_path: Path) -> None:
+    """The directory is read on once it is known where the topics end."""
+    world = World()
+    world.send("H01", "H02")
+    world.settle()
+    done = await replay(Growing(world), TRUST, "H01", tmp_path, clock=lambda: world.now)
+    lines = [json.loads(line) for line in (tmp_path / LINES).read_text("utf-8").splitlines()]
+    assert [] == [why for line in lines for why in line["why"]]
+    assert (2, 0) == (done.sent, done.unverified)
 
 
 async def test_rejected_duplicate_and_pending_records_say_so(tmp_path: Path) -> None:
