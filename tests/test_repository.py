@@ -71,7 +71,7 @@ def test_the_client_promises_exactly_this() -> None:
         "Client", "Delivery", "Document", "Event", "File", "Flag", "History", "InvalidDocumentError",
         "InvariantError", "Life", "LienthongError", "OverloadedError", "Priority", "Problem", "Progress",
         "RejectedError", "Replacement", "Request", "Saying", "Signer", "Stage", "State", "Status",
-        "UnavailableError", "connect", "problems_of",
+        "UnavailableError", "Unread", "connect", "problems_of",
     }  # fmt: skip
     assert expected == set(client.__all__)
 

@@ -273,6 +273,9 @@ class Progress(NamedTuple):
     repeats: tuple[bytes, ...] = ()
     """Ids of other documents that this agency handed over before with the same number, notation and year: one of
     them has a wrong number (Decree 30/2020, Annex VI)."""
+    unread: Mapping[str, int] = {}
+    """Agencies that have left it unread, as the backbone has told, and have said nothing since: when their time was
+    over, milliseconds since 1970 UTC."""
 
     def as_json(self) -> dict[str, Any]:
         """For people and programs."""
@@ -288,4 +291,8 @@ class Progress(NamedTuple):
             "recipients": dict(self.recipients),
             "renewed_as": self.renewed_as.hex() if self.renewed_as else None,
             "repeats": [one.hex() for one in self.repeats],
+            "unread": {
+                agency: datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+                for agency, at in self.unread.items()
+            },
         }

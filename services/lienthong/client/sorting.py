@@ -1,9 +1,9 @@
-"""What a verified envelope of the inbox means for the store: a document, an answer, a receipt, a word on a document."""
+"""What a verified envelope of the inbox means for the store: a document, an answer, a receipt, a notice, a remark."""
 
 from collections.abc import Mapping, Sequence
 
 from lienthong.client.documents import TAKE_BACK_SUBJECT
-from lienthong.client.rows import Arrival, Heard, ReceiptLine, Remark, Round, place_of
+from lienthong.client.rows import Arrival, Heard, NoticeLine, ReceiptLine, Remark, Round, place_of
 from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.lifecycle import EVENT_OF_KIND, Event
@@ -41,6 +41,16 @@ def sort(
         if body["status"] != Event.TAKE_BACK_ASKED:
             return None
         subject = TAKE_BACK_SUBJECT
+    elif statement.kind is Kind.NOTICE:
+        place = place_of(lane, headers.position)
+        taken.notices.extend(
+            NoticeLine(
+                line["document"], line["recipient"], place, opened.id, line["expired_at"], statement.created,
+                headers.judged_at,
+            )
+            for line in body["entries"]
+        )  # fmt: skip
+        return None
     else:
         taken.receipts.extend(
             ReceiptLine(entry["envelope_id"], entry["reason"], entry["position"])

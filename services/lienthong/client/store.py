@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lienthong.client import notices
 from lienthong.client.account import Received, account, received
 from lienthong.client.documents import Document, Progress, State, document_of
 from lienthong.client.history import History
@@ -192,6 +193,7 @@ class Store:
                 "INSERT INTO remark VALUES * ON CONFLICT DO NOTHING",
                 [(*one[:8], join(one.agencies)) for one in round_.remarks],
             )
+            notices.keep(sql, round_.notices)
             self._for_rows(
                 "WITH line (state, position, reason, id) AS (VALUES *)"
                 " UPDATE outbox SET state = line.state, position = line.position, reason = line.reason,"
@@ -400,7 +402,14 @@ class Store:
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
         repeats = self._numbered_before(natural_key, number) if natural_key else ()
-        return Progress(envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats)
+        unread = {
+            agency: expired_at
+            for agency, expired_at in notices.left_unread(self._sql, envelope_id).items()
+            if agency in routes and agency not in newest
+        }
+        return Progress(
+            envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats, unread
+        )
 
     def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:
         """Documents handed over before one that have its number, notation and year; not those signed anew as others."""

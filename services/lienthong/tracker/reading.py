@@ -9,7 +9,7 @@ from lienthong.tracker.projection import Item
 
 __all__ = ["read_item"]
 
-_SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value})
+_SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value, Kind.NOTICE.value})
 """Kinds of which more is kept than their number."""
 
 

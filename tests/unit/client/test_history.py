@@ -148,7 +148,7 @@ class Agencys:
     def take(self, **parts: Any) -> None:
         """Store one round."""
         self.sequence += 1
-        empty: dict[str, Any] = {"arrivals": [], "answers": [], "receipts": [], "remarks": []}
+        empty: dict[str, Any] = {"arrivals": [], "answers": [], "receipts": [], "remarks": [], "notices": []}
         cursors = {LANE: (self.sequence, self.sequence)}
         self.store.take(Round({LANE: self.sequence}, cursors, **{**empty, **parts}))
 
