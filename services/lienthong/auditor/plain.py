@@ -55,7 +55,7 @@ class PlainEntries:
         rules: what is held against what.
         fold: the fold over the lane.
         check: knows what is wrong with times.
-        statements: is given receipts and acknowledgements.
+        statements: is given receipts, acknowledgements and notices.
         judged_end: entries from here on are not judged.
     """
 
@@ -147,6 +147,8 @@ class PlainEntries:
             self._statements.receipt(position, value)
         elif kind is Kind.ACKNOWLEDGEMENT:
             self._statements.acknowledgement(position, value)
+        elif kind is Kind.NOTICE:
+            self._statements.notice(position, value)
         return True
 
     def _met(self, agency_bytes: bytes, generation_bytes: bytes) -> _Stream | None:

@@ -1,4 +1,4 @@
-"""What receipts and acknowledgements say, held against the ledger they stand in."""
+"""What receipts, acknowledgements and notices say, held against the ledger they stand in."""
 
 from bisect import bisect_left
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from lienthong.auditor.claims import Claims, counted
 from lienthong.auditor.facts import Places
 from lienthong.auditor.lane import Lane, Missing, Rules, text_of
+from lienthong.auditor.notices import NoticeCheck
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.fold import LedgerFold
 from lienthong.kernel.reasons import Reason
@@ -30,6 +31,7 @@ class StatementCheck:
         self._fold = fold
         self._rules = rules
         self._claims = Claims()
+        self._notices = NoticeCheck(lane, rules)
 
     def receipt(self, said_at: int, value: bytes, *, known_only: bool = False) -> None:
         """Take a receipt.
@@ -151,7 +153,8 @@ class StatementCheck:
         documents = statement.body["documents"]
         lane.counts.acknowledged += len(documents)
         recipient, sender = statement.sender, statement.recipients[0]
-        if statement.body["status"] == _ASKED_BY_SENDER:
+        asks_back = statement.body["status"] == _ASKED_BY_SENDER
+        if asks_back:
             recipient, sender = sender, recipient
         delivered = lane.deliveries.get(recipient, ())
         strange: list[bytes] = []
@@ -159,10 +162,14 @@ class StatementCheck:
             position = self._fold.position_of(document)
             if position is None or position not in lane.facts:
                 lane.counts.not_checked += 1
+                if not asks_back:
+                    self._notices.answered_late(document, recipient, said_at)
             elif lane.facts.is_document(position, sender):
                 at = bisect_left(delivered, position)
                 if at == len(delivered) or delivered[at] != position:
                     strange.append(document)
+                elif not asks_back:
+                    lane.answer(recipient, at, said_at)
             elif not lane.facts.is_broken(position):
                 strange.append(document)
         if strange:
@@ -173,15 +180,28 @@ class StatementCheck:
                 f" or not sent by {statement.recipients[0]}, the first is {strange[0].hex()}",
             )
 
+    def notice(self, said_at: int, value: bytes) -> None:
+        """Take a notice that a document is unread.
+
+        Args:
+            said_at: its own ledger offset.
+            value: the envelope.
+        """
+        self._notices.take(said_at, decode_statement(decode_envelope(value).statement))
+
     def finish(self) -> None:
         """Name where receipts and ledger disagree about positions, and what nobody was told of."""
+        self._finish_claims()
+        self._name_unsaid()
+        self._notices.finish()
+
+    def _finish_claims(self) -> None:
         lane = self._lane
         if lane.disordered:
             lane.counts.consequences += len(self._claims)
         elif len(self._claims):
             lane.disordered = True
             lane.name_shifts(self._claims)
-        self._name_unsaid()
 
     def _name_unsaid(self) -> None:
         lane, facts, rules = self._lane, self._lane.facts, self._rules

@@ -105,7 +105,8 @@ def show_agency(found: dict[str, Any]) -> None:
     expired = found["expired"]
     if expired["received"] or expired["sent"]:
         console.print(
-            f"Expired unread, senders told: {expired['received']:,} that it received, {expired['sent']:,} that it sent.",
+            f"Expired unread, senders told: {expired['received']:,} that it received,"
+            f" {expired['sent']:,} that it sent.",
             highlight=False,
         )
     if found["asked"]:
