@@ -26,7 +26,7 @@ __all__ = ["SAYING", "Left", "UnreadLane", "notices"]
 SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value, Kind.NOTICE.value})
 """Kinds of entries, as their headers name them, of which the statement is wanted; all others say nothing here."""
 _RECALL = 1
-_NEVER = 2**63
+_UNKNOWN, _NEVER = -1, 2**63
 _AGAIN_MS = 60_000
 """How long after a notice was rejected its documents are told again."""
 
@@ -66,7 +66,7 @@ class UnreadLane:
         self._expiry = expiry
         self._open: dict[bytes, _Open] = {}
         self._ends_first = _NEVER
-        """Nothing that has not been looked at ends before this."""
+        """When the first of what is to be said is over, or before; `_UNKNOWN`: to be looked up."""
         self._said: dict[bytes, Sequence[Left]] = {}
         self._waiting: set[tuple[bytes, str]] = set()
         """What was said and has not been seen in the ledger, by document and recipient."""
@@ -162,7 +162,7 @@ class UnreadLane:
             if entry.reason == Reason.UNKNOWN_RECIPIENT and one is not None:
                 self._close(left.document, one, (left.recipient,))  # there is nobody any more who could be told
         self._again_at = entry.judged_at + _AGAIN_MS
-        self._ends_first = 0
+        self._ends_first = _UNKNOWN
         return entry.reason
 
     def _close(self, named: bytes, one: _Open, recipients: Sequence[str]) -> None:
@@ -177,35 +177,42 @@ class UnreadLane:
 
     def is_due(self, now: int) -> bool:
         """Whether there may be something to say; milliseconds since 1970 UTC."""
+        if self._ends_first == _UNKNOWN:
+            # What waits for its notice is looked at again when something becomes of that.
+            self._ends_first = min(
+                (one.ends_at for name, one in self._open.items() if self._unsaid(name, one)), default=_NEVER
+            )
         return now > self._ends_first and now >= self._again_at
+
+    def _unsaid(self, document: bytes, one: _Open) -> tuple[str, ...]:
+        if not self._waiting:
+            return one.recipients
+        return tuple(code for code in one.recipients if (document, code) not in self._waiting)
 
     def due(self, now: int, limit: int) -> list[Left]:
         """What is unread and was not said, in ledger order, at most so much; the ledger must be read to its end."""
-        if not self.is_due(now):
-            return []
-        found = list(islice(self._all_due(now), limit + 1))
-        if len(found) <= limit:
-            # What waits for its notice is not looked at again before something becomes of that.
-            self._ends_first = min((one.ends_at for one in self._open.values() if one.ends_at >= now), default=_NEVER)
-        return found[:limit]
+        found = list(islice(self._all_due(now), limit)) if self.is_due(now) else []
+        if not found:
+            self._ends_first = _UNKNOWN  # what was to be over by now is settled
+        return found
 
     def _all_due(self, now: int) -> Iterator[Left]:
         for document, one in self._open.items():
             if one.ends_at < now:
-                for recipient in one.recipients:
-                    if (document, recipient) not in self._waiting:
-                        yield Left(document, one.position, one.sender, recipient, one.ends_at)
+                for recipient in self._unsaid(document, one):
+                    yield Left(document, one.position, one.sender, recipient, one.ends_at)
 
     def said(self, notice: bytes, some: Sequence[Left]) -> None:
         """A notice with this envelope id says so, and is on its way into the ledger."""
         self._said[notice] = some
         self._waiting.update((left.document, left.recipient) for left in some)
+        self._ends_first = _UNKNOWN
 
     def forget_said(self) -> None:
         """Nobody knows whether what is on its way will arrive: what is not in the ledger in the end is said again."""
         self._said.clear()
         self._waiting.clear()
-        self._ends_first = 0
+        self._ends_first = _UNKNOWN
 
 
 def notices(
