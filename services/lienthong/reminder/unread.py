@@ -191,7 +191,9 @@ class UnreadLane:
 
     def due(self, now: int, limit: int) -> list[Left]:
         """What is unread and was not said, in ledger order, at most so much; the ledger must be read to its end."""
-        found = list(islice(self._all_due(now), limit)) if self.is_due(now) else []
+        if not self.is_due(now):
+            return []
+        found = list(islice(self._all_due(now), limit))
         if not found:
             self._ends_first = _UNKNOWN  # what was to be over by now is settled
         return found
