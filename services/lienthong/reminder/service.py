@@ -44,15 +44,22 @@ _AT_ONCE = 10_000
 async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
     """Run the reminder until stopping.
 
+    With a file of deadlines that is wrong it is not ready and says why; other services of the process go on.
+
     Raises:
-        ValueError: there is no signing key for it, or the file of deadlines is wrong.
-        OSError: that file cannot be read.
+        ValueError: there is no signing key for it.
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
-    expiry = read_rules(context.settings.deadlines_file).expiry
     metrics = ReminderMetrics(context.registry)
+    try:
+        expiry = read_rules(context.settings.deadlines_file).expiry
+    except (ValueError, OSError) as error:
+        _log.error("no_expiry", error=str(error))
+        context.health.waiting("reminder", str(error))
+        await stopping.wait()
+        return
     if not expiry.enabled:
-        _log.info("no_expiry", why="expiry.enabled is false in the file of deadlines")
+        _log.info("expiry_disabled")
         context.health.ready("reminder")
         await stopping.wait()
         return
