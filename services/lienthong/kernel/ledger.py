@@ -7,7 +7,7 @@ the header `genesis`; provisioning writes it so that no document pays for a part
                  source   <agency>/<offset>/<generation>  in the out topic, same partition
                  judged   <when>/<newest fact of the directory used>  in milliseconds since 1970 UTC
                  id       32 bytes, raw; envelope id, when it could be told
-                 kind     document | acknowledgement | receipt, when it could be told
+                 kind     document | acknowledgement | receipt | notice | …, when it could be told
                  routes   codes with commas between; accepted only
                  groups   <code>/<version> of the groups written to, commas between; accepted only, where there are any
                  reason, detail, digest (32 bytes, raw; SHA-256 of the value)  rejected only

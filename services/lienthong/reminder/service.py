@@ -29,10 +29,11 @@ __all__ = ["serve"]
 _log = structlog.get_logger(__name__)
 _GROUP = "lt.reminder"
 _ROUND_RECORDS = 2_000
-_TAKE_SECONDS = 2.0
+_TAKE_SECONDS = 1.0
 _REST_SECONDS = 1.0
 """How long entries gather: nobody waits for the reminder, and a round costs about the same for one and for many."""
-_FETCH_MS = 2_000
+_FETCH_MS = 1_000
+"""A request that waits holds the connection, and what else is asked waits behind it: a round takes three seconds."""
 _LOOK_SECONDS = 5.0
 """How often it looks for what has expired, and stores from where it would have to read again."""
 _MARGIN_MS = 7 * DAY_MS
