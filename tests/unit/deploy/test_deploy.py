@@ -16,6 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.kernel.seal import VerifiedRoots
+from lienthong.reminder.metrics import ReminderMetrics
 from lienthong.runtime.context import Health
 from lienthong.runtime.metrics import KafkaMetrics, register_build, register_health
 from lienthong.tracker.lateness_watch import LatenessMetrics
@@ -57,6 +58,7 @@ def registered() -> dict[str, set[str]]:
     DispatchMetrics.register(registry)
     TrackerMetrics(registry)
     LatenessMetrics(registry)
+    ReminderMetrics(registry)
     register_build(registry)
     register_health(registry, Health())
     made = {}
