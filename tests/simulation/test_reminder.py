@@ -81,7 +81,11 @@ class World:
         process = Process(service.__module__)
         context = Context(self.settings, self.trust, clock=self.now, connect=self.connect)
         metrics = KafkaMetrics.register(context.registry)
-        self.loop.spawn(process, service(context, metrics, asyncio.Event()))
+
+        async def main() -> None:
+            await service(context, metrics, asyncio.Event())
+
+        self.loop.spawn(process, main())
         return process
 
     def kill_soon(self, process: Process) -> None:
