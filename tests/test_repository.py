@@ -71,14 +71,14 @@ def test_the_client_promises_exactly_this() -> None:
         "Client", "Delivery", "Document", "Event", "File", "Flag", "History", "InvalidDocumentError",
         "InvariantError", "Life", "LienthongError", "Ordered", "OverloadedError", "Priority", "Problem", "Progress",
         "RejectedError", "Replacement", "Request", "Saying", "Signer", "Stage", "State", "Status",
-        "UnavailableError", "connect", "problems_of",
+        "UnavailableError", "Unread", "connect", "problems_of",
     }  # fmt: skip
     assert expected == set(client.__all__)
 
 
 def test_every_service_says_what_it_reads_writes_and_trusts() -> None:
     """The docstring of each service's package answers the four questions."""
-    for name in ("auditor", "directory", "dispatch", "intake", "notary", "tracker"):
+    for name in ("auditor", "directory", "dispatch", "intake", "notary", "reminder", "tracker"):
         text = (ROOT / "services" / "lienthong" / name / "__init__.py").read_text("utf-8")
         for word in ("Reads", "Writes", "State", "Trusts"):
             assert word in text, f"{name}: {word}"

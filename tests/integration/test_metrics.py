@@ -25,7 +25,7 @@ from lienthong.kernel.topics import LEDGER, Partition, outbox
 from lienthong.runtime.metrics import LATENCY_BUCKETS_SECONDS
 from queries import asked
 
-SERVICES = ("intake", "dispatch", "notary", "tracker")
+SERVICES = ("intake", "dispatch", "notary", "reminder", "tracker")
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 
 
@@ -138,12 +138,13 @@ async def test_labels_come_from_closed_sets(backbone: Backbone) -> None:
         "version": {__version__},
         "python": {platform.python_version()},
         "le": buckets,
-        "kind": {"document", "acknowledgement", "receipt"},
+        "kind": {"document", "acknowledgement", "receipt", "notice"},
         "reason": {reason.value for reason in Reason},
         "lane": {"0", "1"},
         "why": {"repeat", "duplicate"},
         "part": {f"{name}{part}" for name in ("intake", "dispatch", "notary") for part in ("", "/express", "/ordinary")}
-        | {"tracker", "tracker/ledger"},
+        | {"reminder", "reminder/ledger", "tracker", "tracker/ledger"},
+        "state": {"unread", "settled"},
         "stage": {stage.value for stage in Stage},
         "flag": {flag.value for flag in Flag},
         "rule": {rule.value for rule in Rule},

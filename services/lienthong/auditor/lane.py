@@ -67,6 +67,8 @@ class LaneCounts:
     receipts_not_said_yet: int = 0
     acknowledged: int = 0
     """Documents named by acknowledgements."""
+    notice_lines: int = 0
+    """Documents named by notices, each counted once for every recipient."""
     not_checked: int = 0
     """Statements about what lies before the part that was read, or too far back to be remembered."""
     consequences: int = 0
@@ -99,6 +101,9 @@ class Lane:
     """Last offset of each source before the part that is judged."""
     deliveries: dict[str, "array[int]"] = field(default_factory=dict)
     """Ledger positions of what each agency's inbox must hold, in order."""
+    answered: dict[str, "array[int]"] = field(default_factory=dict)
+    """Of the same, how far behind the first entry judged its first acknowledgement stands, from 1 on; 0: nowhere yet.
+    Four bytes a delivery."""
     disordered: bool = False
     """The ledger lacks entries, or holds foreign ones, or another order: positions cannot be relied on."""
     cut_off: bool = False
@@ -129,6 +134,19 @@ class Lane:
         if expected is None:
             expected = self.deliveries[agency] = array("q")
         expected.append(position)
+
+    def answer(self, agency: str, number: int, position: int) -> None:
+        """Of an inbox's delivery of this number the entry at `position` is an acknowledgement."""
+        answers = self.answered.setdefault(agency, array("I"))
+        if number >= len(answers):
+            answers.frombytes(bytes(answers.itemsize * (len(self.deliveries[agency]) - len(answers))))
+        answers[number] = answers[number] or position - self.facts.first + 1
+
+    def answered_at(self, agency: str, number: int) -> int | None:
+        """Ledger position of the first acknowledgement of an inbox's delivery of this number."""
+        answers = self.answered.get(agency, ())
+        ahead = answers[number] if number < len(answers) else 0
+        return self.facts.first + ahead - 1 if ahead else None
 
     def damage(self, position: int, what: str) -> None:
         """Name damage of the ledger."""

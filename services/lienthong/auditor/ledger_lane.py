@@ -182,6 +182,8 @@ class LedgerLane:
                     self._statements.acknowledgement(entry.position, record.value)
                 elif entry.kind == Kind.COMMAND:
                     self._statements.command(entry.position, record.value)
+                elif entry.kind == Kind.NOTICE:
+                    self._statements.notice(entry.position, record.value)
 
     def _order(self, entry: Entry, places: Places, digest: bytes) -> tuple[Count, bool]:
         """What the fold says, beyond gaps, and whether it repeats an entry with another content."""

@@ -55,7 +55,7 @@ class PlainEntries:
         rules: what is held against what.
         fold: the fold over the lane.
         check: knows what is wrong with times.
-        statements: is given receipts, acknowledgements and commands.
+        statements: is given receipts, acknowledgements, commands and notices.
         judged_end: entries from here on are not judged.
     """
 
@@ -149,6 +149,8 @@ class PlainEntries:
             self._statements.acknowledgement(position, value)
         elif kind is Kind.COMMAND:
             self._statements.command(position, value)
+        elif kind is Kind.NOTICE:
+            self._statements.notice(position, value)
         return True
 
     def _met(self, agency_bytes: bytes, generation_bytes: bytes) -> _Stream | None:

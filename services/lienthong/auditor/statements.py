@@ -1,4 +1,4 @@
-"""What receipts, acknowledgements and commands say, held against the ledger they stand in."""
+"""What receipts, acknowledgements, commands and notices say, held against the ledger they stand in."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from lienthong.auditor.claims import Claims, counted
 from lienthong.auditor.facts import Places
 from lienthong.auditor.lane import Lane, Missing, Rules, text_of
+from lienthong.auditor.notices import NoticeCheck
 from lienthong.kernel.command import RELEASABLE, RELEASE, Command, read_command
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.fold import LedgerFold
@@ -43,6 +44,7 @@ class StatementCheck:
         self._claims = Claims()
         self._released: dict[bytes, _Released] = {}
         self._commands: list[tuple[int, str]] = []
+        self._notices = NoticeCheck(lane, rules)
 
     def receipt(self, said_at: int, value: bytes, *, known_only: bool = False) -> None:
         """Take a receipt.
@@ -164,7 +166,8 @@ class StatementCheck:
         documents = statement.body["documents"]
         lane.counts.acknowledged += len(documents)
         recipient, sender = statement.sender, statement.recipients[0]
-        if statement.body["status"] == _ASKED_BY_SENDER:
+        asks_back = statement.body["status"] == _ASKED_BY_SENDER
+        if asks_back:
             recipient, sender = sender, recipient
         delivered = lane.deliveries.get(recipient, ())
         strange: list[bytes] = []
@@ -172,13 +175,18 @@ class StatementCheck:
             position = self._fold.position_of(document)
             released = self._released.get(document)
             if position is None and released is not None:
-                if released.sender != sender or not _holds(delivered, released.position):
+                if released.sender != sender or _number(delivered, released.position) is None:
                     strange.append(document)
             elif position is None or position not in lane.facts:
                 lane.counts.not_checked += 1
+                if not asks_back:
+                    self._notices.answered_late(document, recipient, said_at)
             elif lane.facts.is_document(position, sender):
-                if not _holds(delivered, position):
+                number = _number(delivered, position)
+                if number is None:
                     strange.append(document)
+                elif not asks_back:
+                    lane.answer(recipient, number, said_at)
             elif not lane.facts.is_broken(position):
                 strange.append(document)
         if strange:
@@ -239,16 +247,29 @@ class StatementCheck:
             return f"it sends {stands} again, which is {void}"
         return ""
 
+    def notice(self, said_at: int, value: bytes) -> None:
+        """Take a notice that a document is unread.
+
+        Args:
+            said_at: its own ledger offset.
+            value: the envelope.
+        """
+        self._notices.take(said_at, decode_statement(decode_envelope(value).statement))
+
     def finish(self) -> None:
         """Name where receipts and ledger disagree about positions, and what nobody was told of."""
+        self._finish_claims()
+        self._name_commands()
+        self._name_unsaid()
+        self._notices.finish()
+
+    def _finish_claims(self) -> None:
         lane = self._lane
         if lane.disordered:
             lane.counts.consequences += len(self._claims)
         elif len(self._claims):
             lane.disordered = True
             lane.name_shifts(self._claims)
-        self._name_commands()
-        self._name_unsaid()
 
     def _name_commands(self) -> None:
         lane = self._lane
@@ -276,7 +297,7 @@ class StatementCheck:
             lane.damage(positions[0], f"{what} of {agency} from here on have no receipt")
 
 
-def _holds(delivered: Sequence[int], position: int) -> bool:
-    """Whether an inbox must hold the entry of a position."""
+def _number(delivered: Sequence[int], position: int) -> int | None:
+    """Which delivery of an inbox must be the entry of a position, counted from 0; None if none must."""
     at = bisect_left(delivered, position)
-    return at < len(delivered) and delivered[at] == position
+    return at if at < len(delivered) and delivered[at] == position else None

@@ -13,7 +13,7 @@ __all__ = ["app"]
 _COMMANDS = {
     "kafka": ("lienthong.cli.kafka", "Start, stop and look at the embedded Kafka."),
     "directory": ("lienthong.cli.directory", "Agencies and keys: the operator's commands."),
-    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, tracker, or all."),
+    "run": ("lienthong.cli.services", "Run services: intake, dispatch, notary, reminder, tracker, or all."),
     "send": ("lienthong.cli.send", "Send files as a document."),
     "inbox": ("lienthong.cli.inbox", "Receive documents, or list those received."),
     "status": ("lienthong.cli.status", "How far a document has come."),

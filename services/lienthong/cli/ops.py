@@ -152,6 +152,7 @@ def agency(
             "received": received.stages if received else {},
             "oldest_unacknowledged": {"since": iso(oldest), "seconds": (now - oldest) // 1000} if oldest else None,
             "asked": received.asked if received else 0,
+            "expired": {"received": received.expired if received else 0, "sent": sent.expired},
             "not_reading_minutes": minutes,
             "not_reading": silent_row(silent, now) if silent else None,
             "documents_sent": sent.documents, "sent": sent.stages, "rejected": sent.rejected,

@@ -110,6 +110,13 @@ def show_agency(found: dict[str, Any]) -> None:
             highlight=False,
         )
     _show_silent([found["not_reading"]] if found["not_reading"] else [], found["not_reading_minutes"])
+    expired = found["expired"]
+    if expired["received"] or expired["sent"]:
+        console.print(
+            f"Expired unread, senders told: {expired['received']:,} that it received,"
+            f" {expired['sent']:,} that it sent.",
+            highlight=False,
+        )
     if found["asked"]:
         console.print(f"{found['asked']:,} recalls or updates wait for its answer.", highlight=False)
     _show_deadlines(found["deadlines"])
@@ -142,7 +149,8 @@ def show_late(found: dict[str, Any]) -> None:
                 _who(one), one["rule"],
                 span(one["late_seconds"] * 1000) if one["state"] == "overdue"
                 else f"in {span(one['late_seconds'] * 1000)}",
-                _moment(one["due_at"])[:10], one["level"] or "", one["stage"],
+                _moment(one["due_at"])[:10], one["level"] or "",
+                f"{one['stage']}, sender told" if one["told_at"] else one["stage"],
                 one["document"][:_DIGITS], shortened(one["code"] or one["subject"], 24),
             )
             for one in found["rows"]

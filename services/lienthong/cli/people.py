@@ -128,7 +128,27 @@ def spoken_of(agency: str, identity: bytes) -> list[History]:
 
 def say_history(history: History) -> None:
     """What became of a document at each recipient, and everything that was said of it."""
-    say_table("Recipients", ("agency", "state"), [(code, describe(life)) for code, life in history.lives.items()])
+    unread = {one.agency for one in history.unread if not one.read}
+    say_table(
+        "Recipients",
+        ("agency", "state"),
+        [
+            (code, describe(life) + (", expired unread" if code in unread else ""))
+            for code, life in history.lives.items()
+        ],
+    )
+    if history.unread:
+        say_table(
+            "Left unread, says the backbone",
+            ("told", "recipient", "its time was over", "read since", "notice", "position"),
+            [
+                (
+                    vietnam_time(one.told_at), one.agency, vietnam_time(one.expired_at), "yes" if one.read else "no",
+                    one.id.hex()[:16], f"{one.lane}/{one.position}",
+                )
+                for one in history.unread
+            ],
+        )  # fmt: skip
     if not history.sayings:
         return
     say_table(

@@ -22,6 +22,7 @@ class Name(StrEnum):
     INTAKE = "intake"
     DISPATCH = "dispatch"
     NOTARY = "notary"
+    REMINDER = "reminder"
     TRACKER = "tracker"
     ALL = "all"
 
@@ -38,11 +39,14 @@ def run_command(
     from lienthong.dispatch.service import serve as dispatch
     from lienthong.intake.service import serve as intake
     from lienthong.notary.service import serve as notary
+    from lienthong.reminder.service import serve as reminder
     from lienthong.runtime.context import Context
     from lienthong.runtime.logs import configure_logs
     from lienthong.runtime.run import Service, run_services
 
-    services: dict[str, Service] = {"intake": intake, "dispatch": dispatch, "notary": notary}
+    services: dict[str, Service] = {
+        "intake": intake, "dispatch": dispatch, "notary": notary, "reminder": reminder,
+    }  # fmt: skip
     with told():
         configure_logs(level=log_level)
         base = Settings()

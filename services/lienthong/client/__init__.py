@@ -3,7 +3,7 @@
 from lienthong.client.client import Client, connect
 from lienthong.client.delivery import Delivery
 from lienthong.client.documents import Document, File, Priority, Progress, Replacement, Signer, State, Status
-from lienthong.client.history import History, Saying
+from lienthong.client.history import History, Saying, Unread
 from lienthong.client.rows import Ordered
 from lienthong.client.rules import InvalidDocumentError, Problem, problems_of
 from lienthong.kernel.errors import (
@@ -41,6 +41,7 @@ __all__ = [
     "State",
     "Status",
     "UnavailableError",
+    "Unread",
     "connect",
     "problems_of",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lienthong.client.history import History, Saying, among, live
+from lienthong.client.notices import unread_of
 from lienthong.client.packing import split
 from lienthong.client.rows import split_place
 from lienthong.kernel.agency import is_group_code
@@ -63,7 +64,7 @@ def _sent(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History |
     history = History(
         row["id"], True, agency, statement.body["subject"], statement.thread, statement.priority,
         addressed, row["lane"], row["position"], row["handed_over_at"], {}, {}, (),
-        row["reason"] if row["state"] == _REJECTED else "",
+        row["reason"] if row["state"] == _REJECTED else "", unread_of(sql, row["id"]),
     )  # fmt: skip
     sayings = list(_spoken(sql, row["id"], agency))
     sayings += _answers(sql, row["number"], ALL_ASKED)

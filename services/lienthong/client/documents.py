@@ -273,6 +273,9 @@ class Progress(NamedTuple):
     repeats: tuple[bytes, ...] = ()
     """Ids of other documents that this agency handed over before with the same number, notation and year: one of
     them has a wrong number (Decree 30/2020, Annex VI)."""
+    unread: Mapping[str, int] = {}
+    """Agencies that have left it unread, as the backbone has told, and have said nothing since: when their time was
+    over, milliseconds since 1970 UTC."""
 
     released: str = ""
     """Why the operator had it delivered although the backbone had rejected it; empty if that was not so."""
@@ -292,4 +295,8 @@ class Progress(NamedTuple):
             "renewed_as": self.renewed_as.hex() if self.renewed_as else None,
             "repeats": [one.hex() for one in self.repeats],
             "released": self.released,
+            "unread": {
+                agency: datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+                for agency, at in self.unread.items()
+            },
         }

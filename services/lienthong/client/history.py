@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from lienthong.kernel.lifecycle import ALL_ASKED, INITIAL, Asking, Event, Flag, Life, Party, Request, advance
 from lienthong.kernel.vietnam_time import ZONE
 
-__all__ = ["History", "Saying", "among", "describe", "live", "vietnam_time"]
+__all__ = ["History", "Saying", "Unread", "among", "describe", "live", "vietnam_time"]
 
 _SENDERS = frozenset({Event.TAKE_BACK_ASKED, Event.RECALL, Event.UPDATE, Event.REPLACE})
 _ANSWERS = (Event.AGREED, Event.CHANGE_REFUSED)
@@ -42,6 +42,24 @@ class Saying(NamedTuple):
     """Why it was impossible, by recipient."""
 
 
+class Unread(NamedTuple):
+    """A notice of the backbone: a recipient has left the document unread. Times are milliseconds since 1970 UTC."""
+
+    agency: str
+    """The recipient in whose inbox it is."""
+    expired_at: int
+    """When its time was over."""
+    told_at: int
+    """When the notice was taken into the ledger."""
+    id: bytes
+    """The notice's envelope id, 32 bytes."""
+    lane: int
+    position: int
+    """The notice's place in the ledger."""
+    read: bool
+    """Whether the recipient has said something of the document after all."""
+
+
 class History(NamedTuple):
     """A document with everything that was said of it."""
 
@@ -68,6 +86,8 @@ class History(NamedTuple):
     """In the order of the ledger; what has no place in it yet, last."""
     rejected: str = ""
     """Why the backbone did not take it."""
+    unread: Sequence[Unread] = ()
+    """Recipients that let its time pass, in the order of the ledger; only of what we sent."""
 
     def as_json(self) -> dict[str, Any]:
         """For people and programs; times in Vietnam's zone."""
@@ -104,6 +124,18 @@ class History(NamedTuple):
                     "flags": {agency: flag.value for agency, flag in one.flags.items()},
                 }
                 for one in self.sayings
+            ],
+            "unread": [
+                {
+                    "recipient": one.agency,
+                    "expired_at": vietnam_time(one.expired_at),
+                    "told_at": vietnam_time(one.told_at),
+                    "id": one.id.hex(),
+                    "lane": one.lane,
+                    "position": one.position,
+                    "read": one.read,
+                }
+                for one in self.unread
             ],
         }
 

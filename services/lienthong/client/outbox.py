@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from lienthong.client import notices
 from lienthong.client.database import Database
 from lienthong.client.documents import Document, Progress, State, document_of
 from lienthong.client.packing import join, pack, split, unpack
@@ -210,8 +211,13 @@ class Outbox(Database):
             further = all(status != "01" for status in newest.values())
             reached = State.ACKNOWLEDGED if further else State.ARRIVED
         repeats = self._numbered_before(natural_key, number) if natural_key else ()
+        unread = {
+            agency: expired_at
+            for agency, expired_at in notices.left_unread(self._sql, envelope_id).items()
+            if agency in routes and agency not in newest
+        }
         return Progress(
-            envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats, why or ""
+            envelope_id, reached, handed_over_at, lane, position, reason, newest, renewed_as, repeats, unread, why or ""
         )
 
     def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:

@@ -179,7 +179,7 @@ class Receiver:
 
     async def _take(self, rounds: Mapping[Partition, Sequence[Record]], cursors: dict[int, tuple[int, int]]) -> bool:
         """Verify and store some records of express lane or ordinary ones, and move the cursors; False: not stored."""
-        taken = Round({}, {}, [], [], [], [])
+        taken = Round({}, {}, [], [], [], [], [])
         fresh: list[Delivery] = []
         ready = self._ready_of(next(iter(rounds)).number)
         async for some in self._bus.pieces.cut_rounds(rounds):
@@ -215,7 +215,9 @@ class Receiver:
                 ready.in_store = True
         self._news.set()
         self.watchers.tell(
-            {document for heard in taken.answers for document in heard.documents} | {line.id for line in taken.receipts}
+            {document for heard in taken.answers for document in heard.documents}
+            | {line.id for line in taken.receipts}
+            | {line.document for line in taken.notices}
         )
         return stored
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 __all__ = [
     "Arrival",
     "Heard",
+    "NoticeLine",
     "Ordered",
     "Outgoing",
     "ReceiptLine",
@@ -107,6 +108,21 @@ class Remark(NamedTuple):
     """Those for whom a document is replaced; none: all."""
 
 
+class NoticeLine(NamedTuple):
+    """The backbone says that a recipient has left a document unread; times are milliseconds since 1970 UTC."""
+
+    document: bytes
+    agency: str
+    """The recipient in whose inbox it is."""
+    place: int
+    """Of the notice; see `place_of`."""
+    id: bytes
+    """Of the envelope that says so."""
+    expired_at: int
+    created: int
+    judged_at: int
+
+
 class ReceiptLine(NamedTuple):
     """The backbone's verdict on one of our envelopes; empty reason: accepted."""
 
@@ -139,3 +155,4 @@ class Round(NamedTuple):
     answers: list[Heard]
     receipts: list[ReceiptLine]
     remarks: list[Remark]
+    notices: list[NoticeLine]

@@ -1,10 +1,10 @@
-"""What a verified envelope of the inbox means for the store: a document, an answer, a receipt, a word on a document."""
+"""What a verified envelope of the inbox means for the store: a document, an answer, a receipt, a notice, a remark."""
 
 from collections.abc import Mapping, Sequence
 
 from lienthong.client.documents import TAKE_BACK_SUBJECT
 from lienthong.client.opening import Opened
-from lienthong.client.rows import Arrival, Heard, Ordered, ReceiptLine, Remark, Round, place_of
+from lienthong.client.rows import Arrival, Heard, NoticeLine, Ordered, ReceiptLine, Remark, Round, place_of
 from lienthong.kernel.command import RELEASE
 from lienthong.kernel.envelope import OpenedEnvelope
 from lienthong.kernel.errors import RejectedError
@@ -49,14 +49,22 @@ def sort(opened: Opened, lane: int, taken: Round) -> Arrival | None:
         if body["status"] != Event.TAKE_BACK_ASKED:
             return None
         subject = TAKE_BACK_SUBJECT
+    elif statement.kind is Kind.NOTICE:
+        place = place_of(lane, headers.position)
+        taken.notices.extend(
+            NoticeLine(
+                line["document"], line["recipient"], place, envelope.id, line["expired_at"], statement.created,
+                headers.judged_at,
+            )
+            for line in body["entries"]
+        )  # fmt: skip
+        return None
     elif statement.kind is Kind.RECEIPT:
         taken.receipts.extend(
             ReceiptLine(entry["envelope_id"], entry["reason"], entry["position"])
             for entry in body["entries"]
             if entry["envelope_id"] is not None
         )
-        return None
-    elif statement.kind is Kind.NOTICE:
         return None
     else:
         raise RejectedError(Reason.MALFORMED, f"a statement of kind {statement.kind} is not for an inbox")

@@ -9,6 +9,7 @@ numbers within the transaction makes two readers harmless.
 from collections.abc import Sequence
 from typing import Any
 
+from lienthong.client import notices
 from lienthong.client.account import Received, account, received
 from lienthong.client.history import History
 from lienthong.client.outbox import Outbox
@@ -67,6 +68,7 @@ class Store(Outbox):
                 [(*one[:8], join(one.agencies)) for one in round_.remarks],
             )
             self._told(round_.receipts)
+            notices.keep(sql, round_.notices)
             sql.executemany(
                 "INSERT INTO cursor (lane, sequence, next_offset) VALUES (?, ?, ?)"
                 " ON CONFLICT (lane) DO UPDATE SET sequence = excluded.sequence, next_offset = excluded.next_offset",

@@ -49,6 +49,16 @@ CREATE TABLE IF NOT EXISTS remark (
     PRIMARY KEY (document, place)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS remark_id ON remark (id);
+CREATE TABLE IF NOT EXISTS notice (
+    document BLOB NOT NULL,
+    agency TEXT NOT NULL, -- that has left it unread
+    place INTEGER NOT NULL, -- lane and ledger position of the notice
+    id BLOB NOT NULL,
+    expired_at INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    judged_at INTEGER NOT NULL,
+    PRIMARY KEY (document, agency)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spoken (
     document BLOB NOT NULL,
     number INTEGER NOT NULL, -- of what we have said of it, in the outbox

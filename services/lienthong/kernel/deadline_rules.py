@@ -4,16 +4,20 @@ The table with sources is in docs/deadlines.md. Minutes before a warning are min
 where a level of urgency counts around the clock.
 """
 
-from datetime import time
+from datetime import time, timedelta
 from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lienthong.kernel.vietnam_time import day_of, end_of_day
+
 __all__ = ["DeadlineRules", "DueDate", "Expiry", "Level", "Receipt", "Sending", "Submission", "Urgent"]
 
 _Minutes = Annotated[int, Field(ge=0, le=60 * 24 * 365)]
 _WorkingDays = Annotated[int, Field(ge=0, le=250)]
+_NO_TIME = timedelta(0)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class _Part(BaseModel):
@@ -75,7 +79,24 @@ class Expiry(_Part):
     enabled: bool = True
     days: Annotated[int, Field(ge=1, le=3650)] = 30
     """Days of the calendar; the last one counts to its end."""
+    within: Annotated[timedelta, Field(ge=_NO_TIME, le=timedelta(days=3650))] = _NO_TIME
+    """In place of days, so long by the clock, night and day, from acceptance; zero: the days count."""
     warn_minutes: _Minutes = 3 * 480
+
+    def ends_at(self, accepted_at: int) -> int:
+        """The last millisecond in which a document accepted at a time is not unread yet; milliseconds since 1970 UTC.
+
+        Raises:
+            ValueError, OverflowError: outside the years 1 to 9999.
+        """
+        if self.within:
+            return accepted_at + self.within // _MILLISECOND
+        return end_of_day(day_of(accepted_at) + timedelta(days=self.days))
+
+    @property
+    def longest_ms(self) -> int:
+        """Most milliseconds from acceptance until a document counts as unread."""
+        return (self.within or timedelta(days=self.days + 1)) // _MILLISECOND
 
 
 class Level(_Part):

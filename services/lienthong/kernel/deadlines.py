@@ -162,8 +162,7 @@ class DeadlineJudge:
             ended = _first(facts.ended_at, facts.refused_at)
             yield _Duty(Rule.DUE_DATE, *self._end(Rule.DUE_DATE, day), facts.done_at, ended)
         if rules.expiry.enabled:
-            day = day_of(facts.accepted_at)
-            yield _Duty(Rule.EXPIRY, *self._end(Rule.EXPIRY, day), read, facts.ended_at)
+            yield _Duty(Rule.EXPIRY, *self._expires(facts.accepted_at), read, facts.ended_at)
 
     def _came(self, accepted_at: int) -> date:
         """The day on which a document counts as having come: a working day."""
@@ -195,6 +194,13 @@ class DeadlineJudge:
             last, warn_minutes = day + timedelta(days=rules.expiry.days), rules.expiry.warn_minutes
         due_at = end_of_day(last)
         return due_at, calendar.shift(due_at, -warn_minutes)
+
+    def _expires(self, accepted_at: int) -> tuple[int, int]:
+        given = self.rules.expiry
+        if not given.within:
+            return self._end(Rule.EXPIRY, day_of(accepted_at))
+        due_at = given.ends_at(accepted_at)
+        return due_at, self.calendar.shift(due_at, -given.warn_minutes)
 
     def _right_away(self, facts: DeliveryFacts) -> tuple[int, int]:
         given = self.rules.urgent

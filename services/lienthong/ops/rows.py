@@ -48,6 +48,7 @@ def late_row(one: Late, judge: DeadlineJudge) -> dict[str, Any]:
         "agency": judged.route, "recipient": judged.recipient, "stage": judged.stage, "priority": judged.priority,
         "sent_at": iso(judged.sent_at), "rule": verdict.rule.value, "state": verdict.state.value,
         "due_at": iso(verdict.due_at), "late_seconds": -verdict.margin_ms // 1000, "level": verdict.level,
+        "expired_at": iso(judged.expired_at), "told_at": iso(judged.told_at),
         "tell": judge.rules.escalation[verdict.level - 1].tell if verdict.level else None,
         "also": [{"rule": other.rule.value, "state": other.state.value, "level": other.level} for other in one.others],
     }  # fmt: skip

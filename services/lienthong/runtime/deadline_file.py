@@ -10,7 +10,7 @@ from lienthong.kernel.deadline_rules import DeadlineRules
 from lienthong.kernel.deadlines import DeadlineJudge
 from lienthong.runtime.vietnam_calendar import CalendarRules, vietnam_calendar
 
-__all__ = ["read_deadlines"]
+__all__ = ["read_deadlines", "read_rules"]
 
 
 class _File(DeadlineRules):
@@ -30,6 +30,15 @@ def read_deadlines(path: Path | None = None) -> DeadlineJudge:
     given = _File() if path is None else _parse(path)
     own = {name: getattr(given, name) for name in DeadlineRules.model_fields}
     return DeadlineJudge(DeadlineRules.model_construct(**own), vietnam_calendar(given.calendar))
+
+
+def read_rules(path: Path | None = None) -> DeadlineRules:
+    """The rules alone, for what counts no working days: the calendar's package need not be there.
+
+    Raises:
+        ValueError, OSError: as `read_deadlines` raises them for what the file says.
+    """
+    return DeadlineRules() if path is None else _parse(path)
 
 
 def _parse(path: Path) -> _File:

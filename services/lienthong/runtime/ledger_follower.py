@@ -47,8 +47,9 @@ class LedgerFollower:
         always_rest: do so while few come as well.
         with_positions: remember where the entry of each id is.
         with_routes: remember the last entry for each agency before the committed position.
-        stored: next ledger offset of lanes, for a projection that keeps its positions itself and with what it
-            stores; then nothing is committed, and `group` is None.
+        stored: next ledger offset of lanes, for a projection that knows itself where to go on; as a rule it keeps
+            them with what it stores, then nothing is committed, and `group` is None.
+        max_wait_ms: how long a request for entries that are not there stays with the broker.
     """
 
     def __init__(
@@ -63,12 +64,15 @@ class LedgerFollower:
         with_positions: bool = True,
         with_routes: bool = False,
         stored: Mapping[int, int] | None = None,
+        max_wait_ms: int = 500,
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._lanes = list(lanes)
         self._partitions = [Partition(LEDGER, lane) for lane in lanes]
-        self._reader: Reader = bus.reader(group=group, rest_ms=rest_ms, always_rest=always_rest)
+        self._reader: Reader = bus.reader(
+            group=group, rest_ms=rest_ms, always_rest=always_rest, max_wait_ms=max_wait_ms
+        )
         self._with_positions = with_positions
         self._stored = None if stored is None else {Partition(LEDGER, lane): at for lane, at in stored.items()}
         self._folds: dict[int, LedgerFold] = {}
@@ -173,12 +177,24 @@ class LedgerFollower:
         """
         return self._routed[lane].of(agency) if self._routed is not None else None
 
+    def last_offset(self, lane: int, agency: str, generation: str) -> int | None:
+        """Last offset taken of an agency's out topic; None if there was none as far as was read back."""
+        return self._folds[lane].last_offset(agency, generation)
+
     async def _look_at_ends(self) -> None:
         """Ask where the lanes end, now and then: a consumer that waits does not notice that Kafka is gone."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_at >= _LOOK_SECONDS:
-            self._ends = await self._reader.ends(self._partitions)
-            self._looked_at = now
+        if asyncio.get_running_loop().time() - self._looked_at >= _LOOK_SECONDS:
+            await self.ends()
+
+    async def ends(self) -> dict[Partition, int]:
+        """Offset that the next entry of each lane will get, asked for now.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+        """
+        self._ends = await self._reader.ends(self._partitions)
+        self._looked_at = asyncio.get_running_loop().time()
+        return dict(self._ends)
 
     def lag(self) -> dict[int, int]:
         """Entries not yet taken, by lane, as of the last seconds."""

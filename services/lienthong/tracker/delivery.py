@@ -45,6 +45,8 @@ class Delivery:
     times: list[int] = field(default_factory=lambda: [0] * (_LAST_TIME - _FIRST_TIME))
     last_event_at: int = 0
     flags: int = 0
+    expired_at: int = 0
+    told_at: int = 0
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> "Delivery":
@@ -53,9 +55,12 @@ class Delivery:
         # Whether it was replaced is not kept here: other lanes say it, and it decides nothing.
         life = Life(_STAGES[stage], _REQUESTS[request], False, _ANSWERS[answer], bytes(update))
         document, route, recipient, for_information, sent_at = row[:5]
-        last_event_at, flags = row[_LAST_TIME:]
+        last_event_at, flags, expired_at, told_at = row[_LAST_TIME:]
         times = list(row[_FIRST_TIME:_LAST_TIME])
-        return cls(document, route, recipient, bool(for_information), sent_at, life, times, last_event_at, flags)
+        return cls(
+            document, route, recipient, bool(for_information), sent_at, life, times, last_event_at, flags,
+            expired_at, told_at,
+        )  # fmt: skip
 
     def row(self) -> tuple[Any, ...]:
         """The row of the table."""
@@ -63,7 +68,7 @@ class Delivery:
         return (
             self.document, self.route, self.recipient, self.for_information, self.sent_at,
             life.stage.value, life.request.value, life.answer.value, life.update,
-            *self.times, self.last_event_at, self.flags,
+            *self.times, self.last_event_at, self.flags, self.expired_at, self.told_at,
         )  # fmt: skip
 
     def note(self, event: Event, flag: Flag | None, at: int) -> None:

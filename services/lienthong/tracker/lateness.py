@@ -34,6 +34,10 @@ class Judged(NamedTuple):
     stage: str
     sent_at: int
     verdicts: tuple[Verdict, ...]
+    expired_at: int = 0
+    """When its time was over, if its sender was told that it is unread; 0: was not told."""
+    told_at: int = 0
+    """When that was."""
 
 
 class Lateness(NamedTuple):
@@ -82,7 +86,7 @@ def judged(
         yield Judged(
             bytes(row.id), row.sender, row.route, row.recipient,
             "/".join(part for part in (row.code_number, row.code_notation) if part),
-            row.subject, row.priority, row.stage, row.sent_at, tuple(verdicts),
+            row.subject, row.priority, row.stage, row.sent_at, tuple(verdicts), row.expired_at, row.told_at,
         )  # fmt: skip
 
 

@@ -49,7 +49,15 @@ class TrackerMetrics:
         self._unread = Gauge(
             "lienthong_tracker_unread", "Accepted entries that this version cannot read", registry=registry
         )
+        self._expired = Gauge(
+            "lienthong_tracker_expired",
+            "Documents that were left unread and whose senders were told, each counted once for every recipient",
+            ["state"],
+            registry=registry,
+        )
         self._agencies: set[str] = set()
+        for state in ("unread", "settled"):
+            self._expired.labels(state).set(0)
         for stage in Stage:
             self._deliveries.labels(stage.value).set(0)
         for flag in Flag:
@@ -60,6 +68,8 @@ class TrackerMetrics:
         for gauge, name in ((self._deliveries, "stage"), (self._flags, "flag"), (self._statements, "kind")):
             for value, count in found.tallies.get(name, {}).items():
                 gauge.labels(value).set(count)
+        for state, count in found.tallies.get("expired", {}).items():
+            self._expired.labels(state).set(count)
         self._unread.set(sum(found.tallies.get("unread", {}).values()))
         for agency, (since, count) in found.waiting.oldest.items():
             self._waiting.labels(agency).set(count)

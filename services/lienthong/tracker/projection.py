@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from lienthong.kernel.command import RELEASE, Command
 from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome
-from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Request, advance
+from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Request, Stage, advance
 from lienthong.kernel.statement import Kind, Statement
 from lienthong.tracker.addressed import addressed_of, routes_released
 from lienthong.tracker.delivery import Delivery
@@ -44,7 +44,7 @@ class Item(NamedTuple):
     entry: Entry
     counts: Count
     statement: Statement | None
-    """Of an accepted document, acknowledgement or command that counts."""
+    """Of an accepted document, acknowledgement, command or notice that counts."""
     why: str = ""
     """Why an accepted entry cannot be read."""
     order: Order | None = None
@@ -77,6 +77,8 @@ def wanted(items: Iterable[Item]) -> set[bytes]:
             found.add(item.order.command.document)
         elif statement is not None and statement.kind is Kind.ACKNOWLEDGEMENT:
             found.update(statement.body["documents"])
+        elif statement is not None and statement.kind is Kind.NOTICE:
+            found.update(line["document"] for line in statement.body["entries"])
         document = item.document
         if document is not None and document.body["business_type"] in _REQUESTS:
             found.update(document.body["refers_to"])
@@ -117,6 +119,12 @@ class Projection:
                     whole.update(self._numbers(item.lane, document.body["refers_to"]))
             elif statement is None or item.order is not None:
                 continue
+            elif statement.kind is Kind.NOTICE:
+                pairs.update(
+                    (number, line["recipient"])
+                    for line in statement.body["entries"]
+                    for number in self._numbers(item.lane, [line["document"]])
+                )
             elif statement.body["status"] == Event.TAKE_BACK_ASKED:
                 whole.update(self._numbers(item.lane, statement.body["documents"]))
             else:
@@ -172,6 +180,8 @@ class Projection:
                 self._take_command(lane, entry, statement, order)
             elif statement is not None and statement.kind is Kind.DOCUMENT:
                 self._take_document(lane, entry, statement)
+            elif statement is not None and statement.kind is Kind.NOTICE:
+                self._take_notice(lane, entry, statement)
             elif statement is not None:
                 self._take_acknowledgement(lane, entry, statement)
 
@@ -229,6 +239,19 @@ class Projection:
         for one in named:
             said.acknowledge(one)
 
+    def _take_notice(self, lane: int, entry: Entry, statement: Statement) -> None:
+        """Its lines that are true of a delivery; of several about one the first counts."""
+        for line in statement.body["entries"]:
+            known = self._documents.get((lane, line["document"]))
+            if known is None or known.number != document_number(lane, line["position"]):
+                continue
+            for delivery in self.deliveries_of(known.number):
+                if delivery.route == line["recipient"] and not delivery.told_at:
+                    delivery.expired_at, delivery.told_at = line["expired_at"], entry.judged_at
+                    self._changed[delivery.document, delivery.route, delivery.recipient] = delivery
+                    left = delivery.life.stage is Stage.SENT
+                    self._tallies[lane, "expired", "unread" if left else "settled"] += 1
+
     def _tell(self, said: "_Said", recipient: str, reason: str, named: int) -> None:
         entry, statement = said.entry, said.statement
         self.statements.append((
@@ -254,6 +277,9 @@ class Projection:
         if life.stage is not before.stage:
             self._tallies[said.lane, "stage", before.stage.value] -= 1
             self._tallies[said.lane, "stage", life.stage.value] += 1
+            if before.stage is Stage.SENT and delivery.told_at:
+                self._tallies[said.lane, "expired", "unread"] -= 1
+                self._tallies[said.lane, "expired", "settled"] += 1
         self._event(said, about, delivery.route, delivery.recipient, flag, life.stage.value, life.request.value)
 
     def impossible(self, said: "_Said", about: "_About", flag: Flag, recipient: str = "") -> None:

@@ -63,6 +63,8 @@ class Agency(NamedTuple):
     """When that was sent; 0: nothing waits."""
     asked: int
     """Requests of senders that it has not answered."""
+    expired: int = 0
+    """What it has left unread and whose sender was told."""
 
 
 class Happening(NamedTuple):
@@ -114,15 +116,17 @@ def agencies(connection: Connection, code: str | None = None) -> list[Agency]:
         func.count(),
         func.min(deliveries.c.sent_at),
         func.sum(case((deliveries.c.request != "none", 1), else_=0)),
+        func.sum(case((deliveries.c.told_at > 0, 1), else_=0)),
     ).group_by(deliveries.c.route, deliveries.c.stage)
     if code is not None:
         query = query.where(deliveries.c.route == code)
     found: dict[str, Agency] = {}
-    for route, stage, count, first, asked in connection.execute(query):
+    for route, stage, count, first, asked, told in connection.execute(query):
         known = found.setdefault(route, Agency(route, {}, 0, 0))
         known.stages[stage] = count
         since = first if stage == "sent" else known.oldest_unacknowledged_at
-        found[route] = known._replace(oldest_unacknowledged_at=since, asked=known.asked + int(asked))
+        expired = int(told) if stage == "sent" else known.expired
+        found[route] = known._replace(oldest_unacknowledged_at=since, asked=known.asked + int(asked), expired=expired)
     return [found[one] for one in sorted(found)]
 
 

@@ -10,7 +10,7 @@ from lienthong.tracker.projection import Item, Order
 
 __all__ = ["read_item"]
 
-_SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value, Kind.COMMAND.value})
+_SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value, Kind.COMMAND.value, Kind.NOTICE.value})
 """Kinds of which more is kept than their number."""
 
 

@@ -150,6 +150,8 @@ deliveries = Table(
     _count("change_refused_at"),  # 16
     _count("last_event_at"),  # of whatever was said of it, possible or not
     _count("flags"),  # how much of it was impossible
+    _count("expired_at"),  # of what was left unread, as the first notice says: when its time was over
+    _count("told_at"),  # when that notice was accepted, by which its sender was told
     Index("deliveries_route", "route", "sent_at"),
     Index(
         "deliveries_behind", "recipient", "sent_at",
@@ -265,8 +267,9 @@ tallies = Table(
     "tallies",
     metadata,
     _key("lane", Integer()),
-    _key("name", _text),  # kind, released, stage, flag, rejected, unread
-    _key("value", _text),  # of a name: document, acknowledgement, … ; sent, arrived, …; a flag; a reason
+    _key("name", _text),  # kind, released, stage, flag, rejected, unread, expired
+    # Of a name: document, acknowledgement, … ; sent, arrived, …; a flag; a reason; unread, settled.
+    _key("value", _text),
     _count("count"),
     sqlite_with_rowid=False,
 )

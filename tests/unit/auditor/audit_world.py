@@ -126,7 +126,7 @@ class World:
             key=key_named(key or sender),
             origin=TRUST.origin,
             sender=sender,
-            purpose=Purpose.RECEIPT if statements[0].kind is Kind.RECEIPT else Purpose.EXCHANGE,
+            purpose=Purpose.RECEIPT if statements[0].kind in (Kind.RECEIPT, Kind.NOTICE) else Purpose.EXCHANGE,
             signed_at=self.now,
         )
         return [
@@ -159,6 +159,18 @@ class World:
         )
         assert lane_of(statement.thread, LANES) == lane
         self.append(Partition(outbox(recipient), lane), *map(Row, self.seal([statement])))
+
+    def notice(self, sender: str, *lines: dict[str, object], lane: int = 1, spoken_of: int | None = None) -> None:
+        """Write a notice about documents of a sender to the backbone's out topic."""
+        statement = make_statement(
+            sender=BACKBONE,
+            recipients=[sender],
+            thread=new_thread(express=True) if lane == 0 else thread_in_lane(lane, LANES),
+            created=self.now,
+            kind=Kind.NOTICE,
+            body={"lane": lane if spoken_of is None else spoken_of, "entries": list(lines)},
+        )
+        self.append(Partition(outbox(BACKBONE), lane), *map(Row, self.seal([statement])))
 
     def intake(self, *, again: int = 0) -> None:
         """Judge what is new, and the last few records `again`, as after a crash."""

@@ -141,9 +141,12 @@ def test_statuses_are_those_of_the_protocol() -> None:
 
 def test_progress_is_told_as_json() -> None:
     """Ids in hex, the moment in ISO 8601."""
-    progress = Progress(b"\x01" * 32, State.RENEWED, NOW, 1, 7, "", {"H37": "03"}, b"\x02" * 32, (b"\x03" * 32,))
+    progress = Progress(
+        b"\x01" * 32, State.RENEWED, NOW, 1, 7, "", {"H37": "03"}, b"\x02" * 32, (b"\x03" * 32,), {"H26": NOW}
+    )
     assert {
         "id": "01" * 32, "state": "renewed", "handed_over_at": "2026-09-30T18:13:20.000+00:00", "lane": 1,
         "position": 7, "reason": "", "recipients": {"H37": "03"}, "renewed_as": "02" * 32, "repeats": ["03" * 32],
         "released": "",
+        "unread": {"H26": "2026-09-30T18:13:20.000+00:00"},
     } == progress.as_json()  # fmt: skip

@@ -9,8 +9,18 @@ import pytest
 
 from lienthong.client.delivery import acknowledgement
 from lienthong.client.documents import Document, Replacement, Status
-from lienthong.client.history import History, Saying, describe, live, vietnam_time
-from lienthong.client.rows import Arrival, Heard, Outgoing, ReceiptLine, Remark, Round, place_of, split_place
+from lienthong.client.history import History, Saying, Unread, describe, live, vietnam_time
+from lienthong.client.rows import (
+    Arrival,
+    Heard,
+    NoticeLine,
+    Outgoing,
+    ReceiptLine,
+    Remark,
+    Round,
+    place_of,
+    split_place,
+)
 from lienthong.client.store import Store
 from lienthong.kernel.envelope import envelope_id
 from lienthong.kernel.lifecycle import INITIAL, Asking, Event, Flag, Request, Stage
@@ -148,7 +158,7 @@ class Agencys:
     def take(self, **parts: Any) -> None:
         """Store one round."""
         self.sequence += 1
-        empty: dict[str, Any] = {"arrivals": [], "answers": [], "receipts": [], "remarks": []}
+        empty: dict[str, Any] = {"arrivals": [], "answers": [], "receipts": [], "remarks": [], "notices": []}
         cursors = {LANE: (self.sequence, self.sequence)}
         self.store.take(Round({LANE: self.sequence}, cursors, **{**empty, **parts}))
 
@@ -324,3 +334,55 @@ def test_what_a_stranger_says_of_a_received_document_is_kept_and_flagged(recipie
     it = recipient.receive("it")
     recipient.hear(OTHER, "06", it)
     assert [{OTHER: Flag.NOT_HIS_TO_SAY}] == [one.flags for one in recipient.history(it).sayings]
+
+
+def sent(agency: Agencys) -> bytes:
+    """A document for two, which the backbone has taken."""
+    it = document("it", routes=(RECIPIENT, OTHER))
+    agency.store.add([it])
+    agency.accepted(it.id)
+    return it.id
+
+
+def noticed(agency: Agencys, document: bytes, *codes: str) -> bytes:
+    """A notice comes that these have left a document unread."""
+    agency.position += 1
+    said = identity(f"notice {agency.position}")
+    place = place_of(LANE, agency.position)
+    agency.take(notices=[NoticeLine(document, code, place, said, NOW - 1, NOW, NOW + 5) for code in codes])
+    return said
+
+
+def test_who_has_left_it_unread_is_kept_and_the_first_notice_counts(sender: Agencys) -> None:
+    """What is said again changes nothing; a later acknowledgement takes the mark away, and the history stays."""
+    it = sent(sender)
+    first = noticed(sender, it, RECIPIENT, OTHER)
+    noticed(sender, it, RECIPIENT)
+    progress = sender.store.progress(it)
+    assert progress is not None
+    assert {RECIPIENT: NOW - 1, OTHER: NOW - 1} == progress.unread
+    sender.hear(RECIPIENT, "01", it)
+    progress = sender.store.progress(it)
+    assert progress is not None
+    assert {OTHER: NOW - 1} == progress.unread
+    found = sender.history(it)
+    assert [
+        Unread(OTHER, NOW - 1, NOW + 5, first, LANE, 2, read=False),
+        Unread(RECIPIENT, NOW - 1, NOW + 5, first, LANE, 2, read=True),
+    ] == sorted(found.unread)
+    told = found.as_json()["unread"]
+    assert {(OTHER, False), (RECIPIENT, True)} == {(one["recipient"], one["read"]) for one in told}
+    assert {first.hex()} == {one["id"] for one in told}
+
+
+def test_a_notice_that_comes_after_the_acknowledgement_marks_nothing(sender: Agencys) -> None:
+    """Both were on their way. A notice about what is not ours marks nothing either."""
+    it = sent(sender)
+    sender.hear(RECIPIENT, "03", it)
+    noticed(sender, it, RECIPIENT, "H99")
+    noticed(sender, identity("foreign"), RECIPIENT)
+    progress = sender.store.progress(it)
+    assert progress is not None
+    assert {} == progress.unread
+    assert sender.store.progress(identity("foreign")) is None
+    assert [True, False] == [one.read for one in sorted(sender.history(it).unread)]

@@ -39,7 +39,6 @@ from unit.kernel.world import (
     document,
     judge_of,
     key_named,
-    notice,
     one_of_each_kind,
     seal,
 )
@@ -191,10 +190,10 @@ def test_the_sender_of_a_release_is_told_to_whom_it_goes() -> None:
 
 
 def test_only_what_is_for_an_inbox_is_sorted() -> None:
-    """Notices are passed over; a kind that nobody sends to an inbox is no receipt."""
+    """A kind that nobody sends to an inbox is neither receipt nor notice."""
     headers = DeliveryHeaders(1, 1, NOW, NOW, bytes(32), Kind.NOTICE)
     for kind, (statement, _, _) in one_of_each_kind().items():
-        taken = Round({}, {}, [], [], [], [])
+        taken = Round({}, {}, [], [], [], [], [])
         envelope = OpenedEnvelope(envelope_id(encode_statement(statement)), statement, [], decode_envelope(GOOD).seal)
         opened = Opened(envelope, headers, [SENDER], b"")
         if kind in (Kind.AGENCY, Kind.KEY, Kind.GROUP, Kind.COMMAND):
@@ -204,7 +203,7 @@ def test_only_what_is_for_an_inbox_is_sorted() -> None:
             sort(opened, 1, taken)
         assert (kind is Kind.RECEIPT) == bool(taken.receipts)
         assert (kind is Kind.DOCUMENT) == bool(taken.arrivals)
-    assert notice().kind is Kind.NOTICE
+        assert (kind is Kind.NOTICE) == bool(taken.notices)
 
 
 # -- the sender's side
@@ -225,7 +224,7 @@ def _outgoing(number: int) -> Outgoing:
 
 
 def _heard(sequence: int, *lines: ReceiptLine) -> Round:
-    return Round({LANE: sequence}, {LANE: (sequence, sequence)}, [], [], list(lines), [])
+    return Round({LANE: sequence}, {LANE: (sequence, sequence)}, [], [], list(lines), [], [])
 
 
 def test_what_was_rejected_and_released_is_accepted(store: Store) -> None:

@@ -56,7 +56,7 @@ def arrival(sequence: int, lane: int = 1, **changes: Any) -> Arrival:
 def arrivals(first: int, last: int, lane: int = 1) -> Round:
     """A round that brought documents of one lane."""
     some = [arrival(sequence, lane) for sequence in range(first, last + 1)]
-    return Round({lane: first}, {lane: (last, last + 1)}, some, [], [], [])
+    return Round({lane: first}, {lane: (last, last + 1)}, some, [], [], [], [])
 
 
 class Answer(NamedTuple):
@@ -85,7 +85,7 @@ def heard(sequence: int, *said: Answer | ReceiptLine) -> Round:
         for number, one in enumerate(one for one in said if isinstance(one, Answer))
     ]  # fmt: skip
     receipts = [one for one in said if isinstance(one, ReceiptLine)]
-    return Round({1: sequence}, {1: (sequence, sequence + 1)}, [], answers, receipts, [])
+    return Round({1: sequence}, {1: (sequence, sequence + 1)}, [], answers, receipts, [], [])
 
 
 @pytest.fixture
@@ -385,17 +385,17 @@ def test_a_round_of_repeats_does_not_move_the_cursor_back(path: Path, store: Sto
     other.take(arrivals(4, 6))
     other.close()
 
-    assert not store.take(Round({}, {1: (3, 9)}, [], [], [], []))
+    assert not store.take(Round({}, {1: (3, 9)}, [], [], [], [], []))
     assert {1: (6, 7)} == store.cursors()
-    assert store.take(Round({}, {1: (6, 9)}, [], [], [], []))
+    assert store.take(Round({}, {1: (6, 9)}, [], [], [], [], []))
     assert {1: (6, 9)} == store.cursors()
 
 
 def test_a_round_without_records_for_us_moves_the_cursor(store: Store) -> None:
     """A genesis, for instance, or records that were not believed."""
-    assert store.take(Round({}, {1: (0, 1)}, [], [], [], []))
+    assert store.take(Round({}, {1: (0, 1)}, [], [], [], [], []))
     assert {1: (0, 1)} == store.cursors()
-    assert store.take(Round({1: 1}, {1: (4, 5)}, [], [], [], []))
+    assert store.take(Round({1: 1}, {1: (4, 5)}, [], [], [], [], []))
     assert store.take(arrivals(5, 5))
 
 

@@ -48,7 +48,9 @@ class Office(Verbs):
 
     def _take(self, receipts: list[ReceiptLine] = [], answers: list[Heard] = []) -> None:  # noqa: B006 - only read
         self._sequence += 1
-        self.store.take(Round({1: self._sequence}, {1: (self._sequence, self._sequence)}, [], answers, receipts, []))
+        self.store.take(
+            Round({1: self._sequence}, {1: (self._sequence, self._sequence)}, [], answers, receipts, [], [])
+        )
 
     async def send(self, *recipients: str) -> bytes:
         """A document."""

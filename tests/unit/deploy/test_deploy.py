@@ -17,6 +17,7 @@ from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.kernel.seal import VerifiedRoots
 from lienthong.notary.metrics import NotaryMetrics
+from lienthong.reminder.metrics import ReminderMetrics
 from lienthong.runtime.context import Health
 from lienthong.runtime.metrics import KafkaMetrics, register_build, register_health
 from lienthong.tracker.lateness_watch import LatenessMetrics
@@ -59,6 +60,7 @@ def registered() -> dict[str, set[str]]:
     NotaryMetrics.register(registry)
     TrackerMetrics(registry)
     LatenessMetrics(registry)
+    ReminderMetrics(registry)
     register_build(registry)
     register_health(registry, Health())
     made = {}

@@ -250,6 +250,23 @@ def test_unread_documents_expire() -> None:
     assert Due.MET is verdicts(facts._replace(arrived_at=last), last + 1, rules)[Rule.EXPIRY].state
 
 
+def test_unread_documents_may_expire_by_the_clock() -> None:
+    """In place of days; it is said by the same numbers to who asks without a calendar."""
+    given = Expiry(within=timedelta(hours=8), warn_minutes=60)
+    rules, facts = DeadlineRules(expiry=given), DeliveryFacts(at(TUESDAY, 20))
+    last = at(TUESDAY, 20) + 8 * 3_600_000
+    assert last == given.ends_at(at(TUESDAY, 20))
+    assert Due.OVERDUE is verdicts(facts, last + 1, rules)[Rule.EXPIRY].state
+    assert Due.WARNING is verdicts(facts, last, rules)[Rule.EXPIRY].state
+    assert last == verdicts(facts, at(TUESDAY, 21), rules)[Rule.EXPIRY].due_at
+    for expiry, longest in ((given, timedelta(hours=8)), (Expiry(days=7), timedelta(days=8))):
+        assert longest // timedelta(milliseconds=1) == expiry.longest_ms
+    assert end_of_day(date(2025, 3, 18)) == Expiry(days=7).ends_at(at(TUESDAY))
+    for wrong in (timedelta(seconds=-1), timedelta(days=3651)):
+        with pytest.raises(ValueError, match="within"):
+            Expiry(within=wrong)
+
+
 def test_rules_can_be_switched_off() -> None:
     """Nothing is owed then."""
     off = DeadlineRules(

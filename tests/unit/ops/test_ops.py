@@ -254,3 +254,25 @@ def test_moments_are_of_vietnam() -> None:
     assert iso(0) is None
     assert local(NOW).isoformat(timespec="milliseconds") == iso(NOW)
     assert str(iso(NOW)).endswith("+07:00")
+
+
+def test_whose_senders_were_told_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside what is late, and as numbers of the recipient and of the sender."""
+    monkeypatch.setenv("LIENTHONG_HOME", str(tmp_path))
+    script = Script()
+    left, read = script.document("G22", "H26"), script.document("G22", "H26")
+    script.notices("G22", (left, 1, "H26"), (read, 2, "H26"))
+    script.says("H26", "G22", "01", read)
+    database = Database(f"sqlite:///{tmp_path / 'tracker.db'}")
+    migrate(database)
+    store_all(database, script)
+    database.close()
+    monkeypatch.setattr("lienthong.cli.ops.now_ms", lambda: NOW + 40 * 86_400 * SECOND)
+    assert {left.hex(): True, read.hex(): True} == {
+        one["document"]: one["told_at"] is not None and one["expired_at"] < one["told_at"]
+        for one in told("late")["rows"]
+    }
+    assert {"received": 1, "sent": 0} == told("agency", "H26")["expired"]
+    assert {"received": 0, "sent": 1} == told("agency", "G22")["expired"]
+    assert "1 that it received" in ops("agency", "H26").stdout
+    assert "told" in ops("late").stdout

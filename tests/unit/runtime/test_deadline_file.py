@@ -1,13 +1,14 @@
 """The owner's file of deadlines."""
 
 import json
-from datetime import date, time
+import sys
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from lienthong.kernel.deadline_rules import DeadlineRules
-from lienthong.runtime.deadline_file import read_deadlines
+from lienthong.runtime.deadline_file import read_deadlines, read_rules
 
 OWN = """
 day_closes = "16:30"
@@ -97,6 +98,15 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         read_deadlines(path)
     assert str(caught.value).startswith(str(path))
+
+
+def test_rules_are_read_without_the_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever counts no working days needs no package for them; mistakes are named all the same."""
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    assert DeadlineRules() == read_rules()
+    assert timedelta(hours=8) == read_rules(write(tmp_path, '[expiry]\nwithin = "PT8H"')).expiry.within
+    with pytest.raises(ValueError, match=r"expiry\.within"):
+        read_rules(write(tmp_path, '[expiry]\nwithin = "soon"'))
 
 
 def test_two_mistakes_are_told_at_once(tmp_path: Path) -> None:

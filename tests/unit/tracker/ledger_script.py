@@ -86,6 +86,18 @@ class Script:
         self.items[-1] = self.items[-1]._replace(order=Order(command, b"k" * 16))
         return identity
 
+    def notices(self, sender: str, *lines: tuple[bytes, int, str]) -> bytes:
+        """A notice of the backbone about documents, each with its position and a recipient."""
+        entries = [
+            {"document": document, "position": position, "recipient": code, "expired_at": NOW - SECOND}
+            for document, position, code in lines
+        ]
+        statement = make_statement(
+            sender="LT", recipients=[sender], thread=bytes(16), created=NOW, kind=Kind.NOTICE,
+            body={"lane": self.lane, "entries": entries},
+        )  # fmt: skip
+        return self.say(statement, [sender])
+
     def reject(self) -> None:
         """A rejected entry."""
         self.items.append(Item(self.lane, self._entry(None, Outcome.REJECTED, None, ()), Count.COUNTS, None))

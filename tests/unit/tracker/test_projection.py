@@ -185,9 +185,37 @@ def test_registers_hold_what_came_and_what_went(database: Database) -> None:
         assert 3 == len(list(queries.unfinished(connection)))
 
 
+def test_who_was_told_of_what_is_unread_is_kept(database: Database) -> None:
+    """At all codes behind the inbox; the first notice counts, and only one about this document and a recipient."""
+    script = Script()
+    sent = script.document("G22", "H37", "H37.DN.001", "H26", routes=("H37", "H26"))
+    read = script.document("G22", "H26")
+    script.says("H26", "G22", "01", read)
+    script.notices("G22", (sent, 1, "H37"), (sent, 9, "H26"), (bytes(32), 1, "H26"), (read, 2, "H26"))
+    script.notices("G22", (sent, 1, "H37"), (sent, 1, "H99"))
+    script.says("H37", "G22", "01", sent)
+    store_all(database, script)
+    with database.reading() as connection:
+        found = {
+            (row.id, row.recipient): (row.expired_at, row.told_at)
+            for one in (sent, read)
+            for row in queries.state_of(connection, one)
+        }
+        counts = dict(
+            connection.execute(
+                select(tables.tallies.c.value, tables.tallies.c.count).where(tables.tallies.c.name == "expired")
+            ).all()
+        )
+    told = (NOW - SECOND, NOW + 4 * SECOND)
+    assert {
+        (sent, "H37"): told, (sent, "H37.DN.001"): told, (sent, "H26"): (0, 0), (read, "H26"): told,
+    } == found  # fmt: skip
+    assert {"unread": 0, "settled": 3} == counts
+
+
 _WORDS = st.lists(
     st.tuples(
-        st.sampled_from(["document", "ack", "recall", "update", "replace", "reject", "void"]),
+        st.sampled_from(["document", "ack", "recall", "update", "replace", "notice", "reject", "void"]),
         st.sampled_from(["G22", "H26", "H29"]),
         st.sampled_from(["01", "02", "03", "06", "13", "15", "16"]),
         st.integers(0, 9),
@@ -206,6 +234,8 @@ def play(script: Script, words: Sequence[tuple[str, str, str, int]], known: list
             script.void()
         elif what == "ack":
             script.says(who, "G22", status, *dict.fromkeys([named, bytes(32)]))
+        elif what == "notice":
+            script.notices("G22", *((named, position, who) for position in range(1, 5)))
         elif what == "document":
             known.append(script.document(who, "H26", "H29"))
         elif what == "replace":
