@@ -185,7 +185,11 @@ def command(**changes: Any) -> Statement:
     """An order of the operator to hand an envelope over once more; `changes` replace fields."""
     return Statement(
         BACKBONE, [RECIPIENT], THREAD, NOW, 0, SALT,
-        [Attachment("envelope.avro", "application/vnd.lienthong.envelope.v1+avro", len(CONTENT), sha256(CONTENT).digest())],
+        [
+            Attachment(
+                "envelope.avro", "application/vnd.lienthong.envelope.v1+avro", len(CONTENT), sha256(CONTENT).digest()
+            )
+        ],
         Kind.COMMAND,
         {"action": "resend", "document": sha256(b"1").digest(), "position": 70_000, "reason": "the disk was lost"},
     )._replace(**changes)  # fmt: skip
