@@ -40,7 +40,7 @@ async def _play(rig: Rig, schedule: Sequence[Injection], seconds: float) -> list
         say(str(injection))
         at, failed = now_ms(), ""
         try:
-            await inject(rig, injection)
+            await inject(rig, injection, began + seconds)
         except (LienthongError, OSError, ValueError) as error:
             # The operator's own connection may fail when a fault meets a broker that is down.
             failed = str(error) or type(error).__name__

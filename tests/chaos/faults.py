@@ -88,13 +88,25 @@ _AGAIN_SECONDS = 30.0
 _AGAIN_PAUSE_SECONDS = 1.0
 
 
-async def inject(rig: Rig, injection: Injection) -> None:
-    """Inject a fault, and end it when its time is over."""
+async def inject(rig: Rig, injection: Injection, load_ends: float) -> None:
+    """Inject a fault, and end it when its time is over.
+
+    Args:
+        rig: what it is injected into.
+        injection: the fault.
+        load_ends: the event loop's time from which on nothing is injected any more: a fault that had to wait for
+            another one that long would meet no load.
+
+    Raises:
+        UnavailableError: it could not be injected, or its turn came too late.
+    """
     async with AsyncExitStack() as stack:
         if injection.kind in _ALONE:
             await stack.enter_async_context(rig.brokers)
         if injection.kind in _MENDED:
             await stack.enter_async_context(rig.topics)
+        if asyncio.get_running_loop().time() > load_ends:
+            raise UnavailableError("its turn came when the load had ended")
         until = asyncio.get_running_loop().time() + _AGAIN_SECONDS
         while True:
             try:
