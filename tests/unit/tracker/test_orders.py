@@ -14,7 +14,6 @@ from lienthong.kernel.ledger import Entry, Outcome, Source
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.statement import Kind, Statement, encode_statement, make_statement
 from lienthong.tracker import queries, tables
-from lienthong.tracker.addressed import routes_released
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import digest
 from lienthong.tracker.migration import migrate
@@ -164,20 +163,3 @@ def test_a_command_is_read_from_its_envelope() -> None:
     broken = read_item(1, Rec(wrong), entry, Count.COUNTS)
     assert (None, None) == (broken.statement, broken.order)
     assert broken.why
-
-
-@pytest.mark.parametrize(
-    ("recipients", "routes", "expected"),
-    [
-        (["H26"], ["H26", "G22"], ("H26",)),
-        (["H26", "G22"], ["H26", "G22"], ("H26", "G22")),
-        (["H26", "G22.DN.001"], ["H26", "G22"], ("H26", "G22")),
-        (["@NHOM"], ["H26", "G22"], ("H26",)),
-        (["G22.DN.001"], ["G22"], ("G22",)),
-    ],
-)
-def test_the_sender_of_a_released_document_is_a_route_only_where_it_is_meant(
-    recipients: list[str], routes: list[str], expected: tuple[str, ...]
-) -> None:
-    """It gets the command in any case."""
-    assert expected == routes_released("G22", recipients, routes)
