@@ -69,6 +69,18 @@ def test_a_released_document_is_one_that_was_accepted(database: Database, at_onc
 
 
 @pytest.mark.parametrize("at_once", [1, 1_000])
+def test_a_notice_about_what_was_released_finds_its_delivery(database: Database, at_once: int) -> None:
+    """It names the place of the command; one that names the place where it was rejected is about nothing."""
+    script = Script()
+    script.reject()
+    sent = script.order(RELEASE, statement("H26", "H29"), "H26", "H29", "G22")
+    script.notices("G22", (sent, 1, "H26"), (sent, 2, "H29"), (sent, 2, "G22"))
+    store_all(database, script, at_once=at_once)
+    told = {row.route: (row.expired_at, row.told_at) for row in rows(database, tables.deliveries)}
+    assert {"H26": (0, 0), "H29": (NOW - SECOND, NOW + 3 * SECOND)} == told
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
 @pytest.mark.parametrize("released_first", [True, False])
 def test_released_and_accepted_is_one_document(database: Database, at_once: int, released_first: bool) -> None:
     """The first of the two has the rows; what was said in between stays."""
