@@ -95,8 +95,9 @@ class UnreadLane:
     @property
     def settled(self) -> int:
         """Ledger offset before which nothing is to be known: from there on the lane must be read after a restart."""
-        oldest = (next(iter(some.values()), None) for some in (self._open, self._released))
-        return min(self.position, *(self.position if one is None else one.position for one in oldest))
+        opened = next((one.position for one in self._open.values()), self.position)
+        released = next((one.position for one in self._released.values()), self.position)
+        return min(self.position, opened, released)
 
     def read_until(self, position: int) -> None:
         """Offsets up to here that hold no entry were read, too."""
