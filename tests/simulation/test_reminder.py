@@ -15,6 +15,7 @@ from lienthong.directory.operator import Operator, make_trust
 from lienthong.intake.service import serve as intake
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import Row
+from lienthong.kernel.command import RELEASE, Original, make_command
 from lienthong.kernel.envelope import decode_envelope, encode_envelope, envelope_id
 from lienthong.kernel.fold import Count, LedgerFold
 from lienthong.kernel.keys import SigningKey
@@ -40,6 +41,7 @@ EPOCH_MS = 1_790_000_000_000
 ORIGIN, BACKBONE, SENDER = "test", "LT", "H01"
 RECIPIENTS = ("H02", "H03")
 LANES, DOCUMENTS = 2, 12
+DAY_MS = 86_400_000
 WITHIN_SECONDS = 30
 
 
@@ -92,11 +94,14 @@ class World:
         """Before one of its next steps."""
         process.fatal_step = process.steps + self.chance.randrange(120)
 
-    async def write(self, agency: str, lane: int, kind: Kind, recipients: Sequence[str], body: dict[str, Any]) -> bytes:
-        """Write a statement to an agency's out topic."""
+    async def write(
+        self, agency: str, lane: int, kind: Kind, recipients: Sequence[str], body: dict[str, Any], *, ago_ms: int = 0
+    ) -> bytes:
+        """Write a statement to an agency's out topic that was made some time ago."""
         statement = encode_statement(
             make_statement(
-                sender=agency, recipients=list(recipients), thread=thread_in_lane(lane, LANES), created=self.now(),
+                sender=agency, recipients=list(recipients), thread=thread_in_lane(lane, LANES),
+                created=self.now() - ago_ms,
                 priority=3 if lane == 0 and kind is Kind.DOCUMENT else 0, kind=kind, body=body,
             )
         )  # fmt: skip
@@ -108,6 +113,26 @@ class World:
         async with self.connect(self.settings.kafka(), "test") as bus, bus.publisher() as publisher:
             await publisher.append({Partition(outbox(agency), lane): [Row(encode_envelope(statement, (), seal))]})
         return envelope_id(statement)
+
+    async def release(self, document: bytes) -> None:
+        """The operator releases a document, whatever intake said of it."""
+        for lane in range(LANES):
+            for record in self.brokers.fetch(Partition(LEDGER, lane), 0, 10_000):
+                if is_genesis(record) or (entry := read_entry(record)).id != document:
+                    continue
+                out = self.brokers.fetch(Partition(outbox(SENDER), lane), entry.source.offset, 1)
+                value = out[0].value or b""
+                original = Original(value, entry.position, entry.judged_at, entry.known_at)
+                to = [*RECIPIENTS, SENDER]
+                made = make_command(RELEASE, original, to, "chờ lâu", backbone=BACKBONE, now=self.now())
+                statement = encode_statement(made)
+                (seal,) = seal_batch(
+                    [envelope_id(statement)], key=self.operator, origin=ORIGIN, sender=BACKBONE,
+                    purpose=Purpose.COMMAND, signed_at=self.now(),
+                )  # fmt: skip
+                row = Row(encode_envelope(statement, [value], seal))
+                async with self.connect(self.settings.kafka(), "test") as bus, bus.publisher() as publisher:
+                    await publisher.append({Partition(outbox(BACKBONE), lane): [row]})
 
     async def exchange(self) -> None:
         """Documents for both recipients, of which the first acknowledges every second one."""
@@ -230,3 +255,30 @@ def test_nothing_is_said_while_intake_has_not_taken_what_is_written(tmp_path: Pa
 
     world = run(tmp_path, 1, course)
     assert dict.fromkeys(world.unread(), 1) == world.lines()
+
+
+def test_what_the_operator_releases_is_told_unless_it_was_accepted_before(tmp_path: Path) -> None:
+    """Also when the reminder begins anew after it; one that was accepted and acknowledged is not opened again."""
+
+    async def course(world: World) -> None:
+        await world.provision()
+        world.start(intake)
+        reminding = world.start(reminder)
+        body = Document(recipients=RECIPIENTS, subject="V/v").to_body()
+        late, accepted = [
+            await world.write(SENDER, 1, Kind.DOCUMENT, RECIPIENTS, body, ago_ms=ago) for ago in (8 * DAY_MS, 0)
+        ]
+        for code in RECIPIENTS:
+            says = {"documents": [accepted], "status": "01", "reason": ""}
+            await world.write(code, 1, Kind.ACKNOWLEDGEMENT, [SENDER], says)
+        await asyncio.sleep(2.0)
+        for document in (late, accepted, late):
+            await world.release(document)
+        await asyncio.sleep(WITHIN_SECONDS / 2)
+        world.loop.kill(reminding)
+        world.start(reminder)
+        await asyncio.sleep(2 * WITHIN_SECONDS)
+        world.sent = [late]
+
+    world = run(tmp_path, 1, course)
+    assert {(world.sent[0], code): 1 for code in RECIPIENTS} == world.lines()

@@ -181,7 +181,7 @@ class LedgerLane:
                 elif entry.kind == Kind.ACKNOWLEDGEMENT:
                     self._statements.acknowledgement(entry.position, record.value)
                 elif entry.kind == Kind.COMMAND:
-                    self._statements.command(entry.position, record.value)
+                    self._statements.command(entry.position, record.value, entry.routes)
                 elif entry.kind == Kind.NOTICE:
                     self._statements.notice(entry.position, record.value)
 

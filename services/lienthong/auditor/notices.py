@@ -1,15 +1,28 @@
 """Whether notices are true: a document that they name was delivered there, and nothing had been said of it."""
 
 from bisect import bisect_left
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from lienthong.auditor.lane import Lane, Rules, text_of
 from lienthong.kernel.statement import Statement
 
-__all__ = ["NoticeCheck"]
+__all__ = ["NoticeCheck", "Released"]
 
 _MOST_LATE = 100_000
 _MOST_FALSE = 10_000
+
+
+class Released(NamedTuple):
+    """A document that the operator released."""
+
+    position: int
+    """Of the command."""
+    sender: str
+    routes: tuple[str, ...]
+    """The agencies to which it goes; the command goes to its sender as well."""
+    digest: bytes
+    """SHA-256 of the record's value."""
 
 
 class NoticeCheck:
@@ -21,11 +34,13 @@ class NoticeCheck:
     Args:
         lane: receives what is found out.
         rules: what is held against what.
+        released: what the operator has released so far, by envelope id.
     """
 
-    def __init__(self, lane: Lane, rules: Rules) -> None:
+    def __init__(self, lane: Lane, rules: Rules, released: Mapping[bytes, Released]) -> None:
         self._lane = lane
         self._rules = rules
+        self._released = released
         self._late: dict[tuple[bytes, str], int] = {}
         self._false: list[tuple[int, str]] = []
 
@@ -63,11 +78,15 @@ class NoticeCheck:
         if facts.is_broken(position):
             lane.counts.consequences += 1
             return ""
-        if not facts.is_document(position, sender) or not facts.has_id(position, document):
+        released = self._released.get(document)
+        if released is not None and (released.position, released.sender) != (position, sender):
+            released = None
+        if released is None and not (facts.is_document(position, sender) and facts.has_id(position, document)):
             return f"no document {document.hex()} of {sender} stands at ledger offset {position}"
         delivered = lane.deliveries.get(recipient, ())
         number = bisect_left(delivered, position)
-        if number == len(delivered) or delivered[number] != position:
+        goes_there = number < len(delivered) and delivered[number] == position
+        if not goes_there or (released is not None and recipient not in released.routes):
             return f"the document at ledger offset {position} does not go to {text_of(recipient)}"
         if not facts.judged_at(position) <= line["expired_at"] <= created:
             return f"the time of the document at ledger offset {position} was not over when it says"

@@ -148,7 +148,7 @@ class PlainEntries:
         elif kind is Kind.ACKNOWLEDGEMENT:
             self._statements.acknowledgement(position, value)
         elif kind is Kind.COMMAND:
-            self._statements.command(position, value)
+            self._statements.command(position, value, routes)
         elif kind is Kind.NOTICE:
             self._statements.notice(position, value)
         return True

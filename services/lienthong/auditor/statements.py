@@ -3,13 +3,13 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from lienthong.auditor.claims import Claims, counted
 from lienthong.auditor.facts import Places
 from lienthong.auditor.lane import Lane, Missing, Rules, text_of
-from lienthong.auditor.notices import NoticeCheck
-from lienthong.kernel.command import RELEASABLE, RELEASE, Command, read_command
+from lienthong.auditor.notices import NoticeCheck, Released
+from lienthong.kernel.command import RELEASABLE, RELEASE, Command, read_command, routes_released
 from lienthong.kernel.envelope import decode_envelope
 from lienthong.kernel.fold import LedgerFold
 from lienthong.kernel.reasons import Reason
@@ -18,14 +18,6 @@ from lienthong.kernel.statement import Kind, decode_statement
 __all__ = ["StatementCheck"]
 
 _ASKED_BY_SENDER = "13"
-
-
-class _Released(NamedTuple):
-    """A document that the operator released: by which entry, whose it is, and SHA-256 of the record's value."""
-
-    position: int
-    sender: str
-    digest: bytes
 
 
 class StatementCheck:
@@ -42,9 +34,9 @@ class StatementCheck:
         self._fold = fold
         self._rules = rules
         self._claims = Claims()
-        self._released: dict[bytes, _Released] = {}
+        self._released: dict[bytes, Released] = {}
         self._commands: list[tuple[int, str]] = []
-        self._notices = NoticeCheck(lane, rules)
+        self._notices = NoticeCheck(lane, rules, self._released)
 
     def receipt(self, said_at: int, value: bytes, *, known_only: bool = False) -> None:
         """Take a receipt.
@@ -169,26 +161,8 @@ class StatementCheck:
         asks_back = statement.body["status"] == _ASKED_BY_SENDER
         if asks_back:
             recipient, sender = sender, recipient
-        delivered = lane.deliveries.get(recipient, ())
-        strange: list[bytes] = []
-        for document in documents:
-            position = self._fold.position_of(document)
-            released = self._released.get(document)
-            if position is None and released is not None:
-                if released.sender != sender or _number(delivered, released.position) is None:
-                    strange.append(document)
-            elif position is None or position not in lane.facts:
-                lane.counts.not_checked += 1
-                if not asks_back:
-                    self._notices.answered_late(document, recipient, said_at)
-            elif lane.facts.is_document(position, sender):
-                number = _number(delivered, position)
-                if number is None:
-                    strange.append(document)
-                elif not asks_back:
-                    lane.answer(recipient, number, said_at)
-            elif not lane.facts.is_broken(position):
-                strange.append(document)
+        answered = None if asks_back else said_at
+        strange = [one for one in documents if self._is_strange(one, recipient, sender, answered)]
         if strange:
             lane.findings.note(
                 lane.ledger,
@@ -197,12 +171,44 @@ class StatementCheck:
                 f" or not sent by {statement.recipients[0]}, the first is {strange[0].hex()}",
             )
 
-    def command(self, said_at: int, value: bytes) -> None:
+    def _is_strange(self, document: bytes, recipient: str, sender: str, answered: int | None) -> bool:
+        """Whether no such document went from one to the other; at `answered`, if anywhere, the recipient answers."""
+        lane = self._lane
+        goes_there = self._release_answered(document, recipient, sender, answered)
+        position = self._fold.position_of(document)
+        if position is None and goes_there is not None:
+            return not goes_there
+        if position is None or position not in lane.facts:
+            lane.counts.not_checked += 1
+            if answered is not None:
+                self._notices.answered_late(document, recipient, answered)
+            return False
+        if not lane.facts.is_document(position, sender):
+            return not lane.facts.is_broken(position)
+        number = _number(lane.deliveries.get(recipient, ()), position)
+        if number is not None and answered is not None:
+            lane.answer(recipient, number, answered)
+        return number is None
+
+    def _release_answered(self, document: bytes, recipient: str, sender: str, answered: int | None) -> bool | None:
+        """Whether a release of it went from one to the other; None if it was not released."""
+        released = self._released.get(document)
+        if released is None:
+            return None
+        if released.sender != sender or recipient not in released.routes:
+            return False
+        number = _number(self._lane.deliveries.get(recipient, ()), released.position)
+        if number is not None and answered is not None:
+            self._lane.answer(recipient, number, answered)
+        return number is not None
+
+    def command(self, said_at: int, value: bytes, routes: Sequence[str]) -> None:
         """Take a command of the operator: it must be about the entry that it names, and that must be one of its kind.
 
         Args:
             said_at: its own ledger offset.
             value: the envelope.
+            routes: the agencies whose inboxes it goes to, in ledger order.
         """
         sealed = decode_envelope(value)
         command = read_command(decode_statement(sealed.statement), sealed.contents)
@@ -212,7 +218,9 @@ class StatementCheck:
             # Where entries were taken out or put in, positions are not what they were: that shows in the end.
             self._commands.append((said_at, what))
         if command.action == RELEASE:
-            self._released.setdefault(command.document, _Released(said_at, command.statement.sender, digest))
+            document = command.statement
+            released = Released(said_at, document.sender, routes_released(document, routes), digest)
+            self._released.setdefault(command.document, released)
 
     def _command(self, said_at: int, command: Command, digest: bytes) -> str:
         """What is not true about a command; empty if nothing is."""

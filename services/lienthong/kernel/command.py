@@ -15,7 +15,10 @@ from lienthong.kernel.limits import MAX_INLINE_BYTES, MAX_REASON_CHARACTERS, MAX
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import Kind, Statement, attachment_of, decode_statement, make_statement
 
-__all__ = ["ENVELOPE_TYPE", "RELEASABLE", "RELEASE", "RESEND", "Command", "Original", "make_command", "read_command"]
+__all__ = [
+    "ENVELOPE_TYPE", "RELEASABLE", "RELEASE", "RESEND", "Command", "Original", "make_command", "read_command",
+    "routes_released",
+]  # fmt: skip
 
 RESEND: Final = "resend"
 """An accepted document goes once more to some of those to whom it was delivered."""
@@ -101,6 +104,30 @@ def read_command(statement: Statement, contents: Sequence[bytes]) -> Command:
         body["action"], identity, body["position"], body["judged_at"], body["known_at"], body["reason"],
         value, sealed, carried,
     )  # fmt: skip
+
+
+def routes_released(document: Statement, routes: Sequence[str]) -> tuple[str, ...]:
+    """The routes of a document that the operator released: those of the command, without the document's sender.
+
+    The sender is told. It is a route as well where it is a recipient itself, or has the inbox of one by its code,
+    or where there is no other.
+
+    Args:
+        document: what is released.
+        routes: of the command, in ledger order.
+    """
+    sender, connected = document.sender, frozenset(routes)
+    others = tuple(route for route in routes if route != sender)
+    if not others or any(_above(code, connected) == sender for code in document.recipients):
+        return tuple(routes)
+    return others
+
+
+def _above(code: str, connected: frozenset[str]) -> str:
+    """Which of these a code is, or is below by its form; empty if there is none."""
+    while code and code not in connected:
+        code = code.rpartition(".")[0]
+    return code
 
 
 def make_command(

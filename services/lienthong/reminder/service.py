@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import structlog
 
 from lienthong.kernel.bus import Bus, Row
+from lienthong.kernel.command import Command, read_command
 from lienthong.kernel.deadline_rules import Expiry
 from lienthong.kernel.envelope import decode_envelope, encode_envelope, envelope_id
 from lienthong.kernel.errors import OverloadedError, RejectedError, UnavailableError
@@ -13,7 +14,7 @@ from lienthong.kernel.fold import Count, ids_horizon_ms
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.ledger import Entry, Outcome, Record
 from lienthong.kernel.seal import Purpose, seal_batch
-from lienthong.kernel.statement import Statement, decode_statement, encode_statement
+from lienthong.kernel.statement import Kind, Statement, decode_statement, encode_statement
 from lienthong.kernel.topics import LEDGER, Partition, outbox
 from lienthong.kernel.vietnam_time import DAY_MS
 from lienthong.reminder.metrics import ReminderMetrics
@@ -115,7 +116,6 @@ class _Part:
             lanes=self._numbers,
             clock=self._context.clock,
             rest_ms=0,
-            with_positions=False,
             stored={number: lane.position for number, lane in self._lanes.items()},
             max_wait_ms=_FETCH_MS,
         )
@@ -168,7 +168,10 @@ class _Part:
         """Take a round; returns how many entries it brought."""
         taken = await follower.take(seconds, _ROUND_RECORDS)
         for number, record, entry, counts in taken:
-            reason = self._lanes[number].take(entry, counts, _statement(record, entry, counts))
+            said = _said(record, entry, counts)
+            # It is known of the whole round already, so what comes after the command is there, too.
+            accepted_at = follower.position_of(number, said.document) if isinstance(said, Command) else None
+            reason = self._lanes[number].take(entry, counts, said, accepted_at=accepted_at)
             if reason:
                 self._metrics.rejected.labels(reason).inc()
                 _log.error("notice_rejected", lane=number, position=entry.position, reason=reason)
@@ -257,12 +260,14 @@ class _Part:
             self._kafka.lag.labels("reminder", number).set(lag)
 
 
-def _statement(record: Record, entry: Entry, counts: Count) -> Statement | None:
+def _said(record: Record, entry: Entry, counts: Count) -> Statement | Command | None:
     """What an entry says, if it says anything here: kinds stand in headers, and most values are not looked at."""
     if counts is not Count.COUNTS or entry.outcome is not Outcome.ACCEPTED or entry.kind not in SAYING:
         return None
     try:
-        return decode_statement(decode_envelope(record.value or b"").statement)
+        sealed = decode_envelope(record.value or b"")
+        statement = decode_statement(sealed.statement)
+        return read_command(statement, sealed.contents) if statement.kind is Kind.COMMAND else statement
     except RejectedError as error:
         # The ledger is trusted, so this is of a newer version; a document without its data is open all the same.
         _log.warning("entry_unreadable", lane=record.partition, position=entry.position, error=str(error))

@@ -2,10 +2,12 @@
 
 A document is open at a recipient, the agency in whose inbox it is, from its acceptance until that agency says
 anything of it, until its sender takes it back, or until a notice that says that it is unread stands in the
-ledger. All of that is read out of one lane of the ledger, so whoever reads it from the oldest open document on
-knows the same as who has read it all, and what was said before a restart is not said again.
+ledger. What the operator releases is accepted by the command. All of that is read out of one lane of the ledger,
+so whoever reads it from the oldest open document on knows the same as who has read it all, and what was said
+before a restart is not said again.
 
-An open document costs about 300 bytes, and 8 more for each recipient; nothing else is kept.
+An open document costs about 300 bytes, and 8 more for each recipient. Beside them only ids of released documents
+are kept, for as long as an ordinary entry may repeat them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +15,9 @@ from itertools import islice
 from sys import intern
 from typing import NamedTuple
 
+from lienthong.kernel.command import RELEASE, Command, routes_released
 from lienthong.kernel.deadline_rules import Expiry
-from lienthong.kernel.fold import Count
+from lienthong.kernel.fold import Count, ids_horizon_ms
 from lienthong.kernel.lanes import thread_in_lane
 from lienthong.kernel.ledger import Entry, Outcome
 from lienthong.kernel.lifecycle import Event
@@ -24,7 +27,7 @@ from lienthong.kernel.statement import Kind, Statement, make_statement
 
 __all__ = ["SAYING", "Left", "UnreadLane", "notices"]
 
-SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value, Kind.NOTICE.value})
+SAYING = frozenset({Kind.DOCUMENT.value, Kind.ACKNOWLEDGEMENT.value, Kind.COMMAND.value, Kind.NOTICE.value})
 """Kinds of entries, as their headers name them, of which the statement is wanted; all others say nothing here."""
 _RECALL = 1
 _UNKNOWN, _NEVER = -1, 2**63
@@ -53,6 +56,13 @@ class _Open(NamedTuple):
     """Those who have said nothing."""
 
 
+class _Released(NamedTuple):
+    position: int
+    """Of the command."""
+    until: int
+    """From when on its sender cannot send it again, milliseconds since 1970 UTC."""
+
+
 class UnreadLane:
     """What is open in one lane of the ledger.
 
@@ -66,6 +76,8 @@ class UnreadLane:
         self._backbone = backbone
         self._expiry = expiry
         self._open: dict[bytes, _Open] = {}
+        self._released: dict[bytes, _Released] = {}
+        """What was released and may still be accepted from its sender as well: that second entry is dropped."""
         self._ends_first = _NEVER
         """When the first of what is to be said is over, or before; `_UNKNOWN`: to be looked up."""
         self._said: dict[bytes, Sequence[Left]] = {}
@@ -82,8 +94,10 @@ class UnreadLane:
 
     @property
     def settled(self) -> int:
-        """Ledger offset before which nothing is open: from there on the lane must be read after a restart."""
-        return min(self.position, next((one.position for one in self._open.values()), self.position))
+        """Ledger offset before which nothing is to be known: from there on the lane must be read after a restart."""
+        opened = next((one.position for one in self._open.values()), self.position)
+        released = next((one.position for one in self._released.values()), self.position)
+        return min(self.position, opened, released)
 
     def read_until(self, position: int) -> None:
         """Offsets up to here that hold no entry were read, too."""
@@ -91,13 +105,16 @@ class UnreadLane:
 
     # -- what the ledger says
 
-    def take(self, entry: Entry, counts: Count, statement: Statement | None) -> str:
+    def take(
+        self, entry: Entry, counts: Count, said: Statement | Command | None, *, accepted_at: int | None = None
+    ) -> str:
         """Take the next entry.
 
         Args:
             entry: of the lane; one that was taken before says nothing new.
             counts: what the fold says of it.
-            statement: of an accepted entry of a kind in `SAYING`; None if it cannot be read.
+            said: by an accepted entry of a kind in `SAYING`; None if it cannot be read.
+            accepted_at: of a command, the ledger offset at which the fold knows its document as accepted.
 
         Returns:
             Why a notice of ours was rejected, if this entry says so; else empty.
@@ -105,20 +122,38 @@ class UnreadLane:
         if entry.position < self.position:
             return ""
         self.position = entry.position + 1
+        self._forget_released(entry.judged_at)
         if counts is not Count.COUNTS or entry.id is None:
             return ""
         if entry.outcome is Outcome.REJECTED:
             return self._rejected(entry, entry.id)
-        if entry.kind == Kind.DOCUMENT:
-            self._document(entry, entry.id, statement)
-        elif statement is not None and entry.kind == Kind.ACKNOWLEDGEMENT:
-            self._acknowledgement(entry, statement)
-        elif statement is not None and entry.kind == Kind.NOTICE:
-            self._notice(entry.id, statement)
+        if isinstance(said, Command):
+            if said.action == RELEASE and (accepted_at is None or accepted_at > entry.position):
+                self._release(entry, said)
+        elif entry.kind == Kind.DOCUMENT:
+            if entry.id not in self._released:
+                self._document(entry, entry.id, entry.source.agency, said)
+        elif said is not None and entry.kind == Kind.ACKNOWLEDGEMENT:
+            self._acknowledgement(entry, said)
+        elif said is not None and entry.kind == Kind.NOTICE:
+            self._notice(entry.id, said)
         return ""
 
-    def _document(self, entry: Entry, identity: bytes, statement: Statement | None) -> None:
-        sender = entry.source.agency
+    def _release(self, entry: Entry, command: Command) -> None:
+        identity, document = command.document, command.statement
+        if identity not in self._open and identity not in self._released:
+            self._released[identity] = _Released(entry.position, entry.judged_at + ids_horizon_ms())
+            routes = routes_released(document, entry.routes)
+            self._document(entry._replace(routes=routes), identity, document.sender, document)
+
+    def _forget_released(self, now: int) -> None:
+        while self._released:
+            identity, one = next(iter(self._released.items()))
+            if now <= one.until:
+                return
+            del self._released[identity]
+
+    def _document(self, entry: Entry, identity: bytes, sender: str, statement: Statement | None) -> None:
         if statement is not None and statement.body["business_type"] == _RECALL:
             for named in statement.body["refers_to"]:
                 self._taken_back(named, sender, entry.routes)

@@ -6,7 +6,7 @@ among the recipients. That is enough without the directory in all cases but one,
 
 from collections.abc import Sequence
 
-__all__ = ["addressed_of", "routes_of", "routes_released"]
+__all__ = ["addressed_of", "routes_of"]
 
 
 def addressed_of(recipients: Sequence[str], routes: Sequence[str]) -> list[tuple[str, str]]:
@@ -58,23 +58,6 @@ def routes_of(recipients: Sequence[str], routes: Sequence[str]) -> list[str]:
         brought[route] = None
         found.append(route)
     return found
-
-
-def routes_released(sender: str, recipients: Sequence[str], routes: Sequence[str]) -> tuple[str, ...]:
-    """The routes of a document that the operator released: those of the command, without its sender.
-
-    The sender is told, and stands last. It is a route as well where it, or a unit by its code below it, is a recipient.
-
-    Args:
-        sender: who sent the document.
-        recipients: codes of the document's agencies and groups.
-        routes: of the command, in ledger order.
-    """
-    connected = frozenset({sender})
-    if any(_nearest(code, connected) for code in recipients):
-        return tuple(routes)
-    others = tuple(route for route in routes if route != sender)
-    return others or tuple(routes)
 
 
 def _nearest(code: str, connected: frozenset[str]) -> str | None:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from lienthong.kernel.command import RELEASE, Command
+from lienthong.kernel.command import RELEASE, Command, routes_released
 from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome
 from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Request, Stage, advance
 from lienthong.kernel.statement import Kind, Statement
-from lienthong.tracker.addressed import addressed_of, routes_released
+from lienthong.tracker.addressed import addressed_of
 from lienthong.tracker.delivery import Delivery
 from lienthong.tracker.document import clean, document_row, mentions_of
 from lienthong.tracker.tables import document_number
@@ -202,7 +202,7 @@ class Projection:
         if command.action == RELEASE and (lane, command.document) not in self._documents:
             self._tallies[lane, "released", Kind.DOCUMENT.value] += 1
             document = command.statement
-            routes = routes_released(document.sender, document.recipients, entry.routes)
+            routes = routes_released(document, entry.routes)
             self._take_document(lane, entry._replace(id=command.document, routes=routes), document)
 
     def _take_document(self, lane: int, entry: Entry, statement: Statement) -> None:

@@ -1,6 +1,7 @@
 """Commands of the operator under audit: about what they say, for a reason that may be released, and verified within."""
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,9 @@ def sent(world: World, content: bytes = b"") -> tuple[bytes, bytes, Entry]:
     return identity, value or b"", entry_of(world, identity)
 
 
-def rejected(world: World, *, days: int = 8, to: str = "H02") -> tuple[bytes, bytes, Entry]:
+def rejected(world: World, *, days: int = 8, to: Sequence[str] = ("H02",)) -> tuple[bytes, bytes, Entry]:
     """A document from H01 that was rejected: expired, or to somebody unknown."""
-    statement = world.statement("H01", to)._replace(created=world.now - days * DAY_MS)
+    statement = world.statement("H01", *to)._replace(created=world.now - days * DAY_MS)
     (value,) = world.seal([statement])
     world.write("H01", LANE, value)
     world.settle()
@@ -83,7 +84,7 @@ async def test_true_commands_are_verified() -> None:
 async def test_a_directory_that_was_mended() -> None:
     """What was rejected because nobody knew its recipient is released when somebody does."""
     world = World()
-    _, value, entry = rejected(world, days=0, to="H09")
+    _, value, entry = rejected(world, days=0, to=["H09"])
     assert "unknown_recipient" == entry.reason
     world.connect("H09")
     order(world, RELEASE, value, entry, "H09", "H01")
@@ -198,6 +199,91 @@ async def test_damage_before_a_command_is_named_once() -> None:
     report = await world.audit()
     assert report.damage()
     assert not [one for one in report.damage() if "command" in str(one)]
+
+
+class ReleasedCase:
+    """An expired document from H01 for H02 and H03 that was released, an hour ago, and that H02 has acknowledged."""
+
+    def __init__(self, *recipients: str) -> None:
+        self.world = World()
+        named = recipients or ("H02", "H03")
+        self.document, value, entry = rejected(self.world, to=named)
+        command = order(self.world, RELEASE, value, entry, *dict.fromkeys((*named, "H01")))
+        self.rejected_at, self.position = entry.position, entry_of(self.world, command).position
+        self.world.acknowledge("H02", "H01", [self.document])
+        self.world.settle()
+        self.world.now += 3_600_000
+
+    async def told(self, **changes: Any) -> list[str]:
+        """What an audit names after a notice for H01 about it, by default a true one."""
+        said = {"document": self.document, "position": self.position, "recipient": "H03"}
+        self.world.notice("H01", {**said, "expired_at": self.world.now - 1, **changes})
+        self.world.settle()
+        report = await self.world.audit()
+        assert not report.notes()
+        assert report.entries == report.verified + len(report.damage())
+        return [one.what.removeprefix("this notice for H01 is not true: ") for one in report.damage()]
+
+
+async def test_a_true_notice_about_what_was_released_is_verified() -> None:
+    """It names the command's place; an acknowledgement after it changes nothing."""
+    case = ReleasedCase()
+    assert [] == await case.told()
+    case.world.acknowledge("H03", "H01", [case.document])
+    case.world.settle()
+    report = await case.world.audit()
+    assert report.clean, report.damage()
+    assert 1 == sum(lane.notice_lines for lane in report.lanes)
+
+
+async def test_the_sender_of_what_was_released_is_told_of_itself_only_where_it_is_a_recipient() -> None:
+    """The command goes to it in any case."""
+    assert [] == await ReleasedCase("H02", "H01").told(recipient="H01")
+    case = ReleasedCase()
+    assert [f"the document at ledger offset {case.position} does not go to H01"] == await case.told(recipient="H01")
+
+
+async def test_a_false_notice_about_what_was_released_is_named() -> None:
+    """It was acknowledged; it stands where it was released, and is its sender's; it was not over before that."""
+    case = ReleasedCase()
+    (what,) = await case.told(recipient="H02")
+    assert what.startswith(f"H02 had acknowledged the document at ledger offset {case.position}, at ")
+    case = ReleasedCase()
+    assert [f"no document {case.document.hex()} of H01 stands at ledger offset 1"] == await case.told(position=1)
+    case = ReleasedCase()
+    assert [f"no document {'01' * 32} of H01 stands at ledger offset {case.position}"] == await case.told(
+        document=b"\x01" * 32
+    )
+    case = ReleasedCase()
+    assert [f"the time of the document at ledger offset {case.position} was not over when it says"] == await case.told(
+        expired_at=case.world.now - 3 * 3_600_000
+    )
+
+
+async def test_an_answer_to_what_was_released_and_sent_again_answers_both() -> None:
+    """A recipient has it once, and a notice about either place would be false."""
+    world = World()
+    statement = world.statement("H01", "H09")
+    (value,) = world.seal([statement])
+    identity = envelope_id(encode_statement(statement))
+    world.write("H01", LANE, value)
+    world.settle()
+    world.connect("H09")
+    released_at = entry_of(world, order(world, RELEASE, value, entry_of(world, identity), "H09", "H01")).position
+    world.write("H01", LANE, value)
+    world.settle()
+    entries = [read_entry(record) for record in world.topics[LEDGER_LANE][1:]]
+    accepted_at = [one for one in entries if one.id == identity][1].position
+    world.acknowledge("H09", "H01", [identity])
+    world.settle()
+    world.now += 3_600_000
+    for position in (released_at, accepted_at):
+        world.notice(
+            "H01", {"document": identity, "position": position, "recipient": "H09", "expired_at": world.now - 1}
+        )
+    world.settle()
+    damage = [one.what.partition(": ")[2].partition(", at ")[0] for one in (await world.audit()).damage()]
+    assert [f"H09 had acknowledged the document at ledger offset {at}" for at in (released_at, accepted_at)] == damage
 
 
 async def test_commands_before_the_span_are_not_checked() -> None:

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from lienthong.kernel.command import ENVELOPE_TYPE, RELEASABLE, RELEASE, RESEND, Original, make_command, read_command
+from lienthong.kernel.command import (
+    ENVELOPE_TYPE,
+    RELEASABLE,
+    RELEASE,
+    RESEND,
+    Original,
+    make_command,
+    read_command,
+    routes_released,
+)
 from lienthong.kernel.directory import Agency, Group, Key
 from lienthong.kernel.envelope import decode_envelope, encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
@@ -293,3 +302,23 @@ def test_what_cannot_be_ordered_is_said_in_a_sentence() -> None:
         make_command(RESEND, original, [], "x", backbone=BACKBONE, now=NOW)
     with pytest.raises(RejectedError, match="malformed"):
         make_command(RESEND, original._replace(value=b"rubbish"), [RECIPIENT], "x", backbone=BACKBONE, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "routes", "expected"),
+    [
+        (["H26"], ["H26", "G22"], ("H26",)),
+        (["H26", "G22"], ["H26", "G22"], ("H26", "G22")),
+        (["H26", "G22.DN.001"], ["H26", "G22"], ("H26", "G22")),
+        (["G22.DN.001"], ["G22.DN", "G22"], ("G22.DN",)),
+        (["@NHOM"], ["H26", "G22"], ("H26",)),
+        (["G22.DN.001"], ["G22"], ("G22",)),
+        (["H37"], ["G22"], ("G22",)),
+    ],
+)
+def test_the_sender_of_a_released_document_is_a_route_only_where_it_is_meant(
+    recipients: list[str], routes: list[str], expected: tuple[str, ...]
+) -> None:
+    """It gets the command in any case."""
+    released = document()._replace(sender="G22", recipients=recipients)
+    assert expected == routes_released(released, routes)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lienthong.kernel.fold import ids_horizon_ms
 from lienthong.kernel.statement import Kind, Statement
 from lienthong.reminder.unread import UnreadLane
 from unit.reminder.lane import WITHIN_MS, Lane, read, reminder, say
@@ -30,6 +31,21 @@ class World:
     def send(self, sender: str, recipients: list[str]) -> None:
         """A sender sends a document."""
         self.sent[self.lane.document(sender, *recipients)] = (sender, set(recipients))
+
+    def release(self, sender: str, recipients: list[str]) -> None:
+        """The operator releases a document that was rejected."""
+        document = self.lane.statement(sender, *recipients)
+        self.sent[self.lane.order(document, *recipients, sender)] = (sender, set(recipients))
+
+    def again(self, number: int, ordered: bool) -> None:
+        """One of them is released, once more or after all, or its sender sends it again."""
+        if self.sent:
+            identity, (sender, recipients) = list(self.sent.items())[number % len(self.sent)]
+            if ordered:
+                document = self.lane.statement(sender, *sorted(recipients))
+                self.lane.order(document, *sorted(recipients), sender, named=identity)
+            else:
+                self.lane.again(identity, sender, *sorted(recipients))
 
     def acknowledge(self, number: int, recipient: str) -> None:
         """A recipient, or somebody else, acknowledges one of them."""
@@ -61,6 +77,7 @@ class World:
                 for line in statement.body["entries"]:
                     assert line["recipient"] not in self.closed(line["document"])
                     assert line["expired_at"] < self.lane.now
+                    assert line["position"] == self.lane.first_at(line["document"])
                 self.out.append(statement)
 
     def store(self) -> None:
@@ -81,8 +98,9 @@ class World:
         sender, _ = self.sent[identity]
         found = set()
         for said in self.lane.said:
-            body = said.statement.body if said.statement is not None else {}
-            if said.entry.kind == Kind.ACKNOWLEDGEMENT and identity in body["documents"]:
+            if not isinstance(said.statement, Statement) or said.entry.kind != Kind.ACKNOWLEDGEMENT:
+                continue
+            if identity in said.statement.body["documents"]:
                 agency = said.entry.source.agency
                 found |= set(said.entry.routes) if agency == sender else {agency}
         return found
@@ -94,6 +112,10 @@ steps = st.one_of(
     st.tuples(
         st.just("send"), st.sampled_from(SENDERS), st.lists(st.sampled_from(RECIPIENTS), min_size=1, unique=True)
     ),
+    st.tuples(
+        st.just("release"), st.sampled_from(SENDERS), st.lists(st.sampled_from(RECIPIENTS), min_size=1, unique=True)
+    ),
+    st.tuples(st.just("again"), numbers, st.booleans()),
     st.tuples(st.just("acknowledge"), numbers, recipients),
     st.tuples(st.just("take_back"), numbers, recipients),
     st.tuples(st.just("pass"), st.integers(1, WITHIN_MS)),
@@ -118,7 +140,7 @@ def run(world: World, step: tuple[object, ...]) -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(steps, max_size=60))
 def test_every_unread_document_is_told_exactly_once(script: list[tuple[object, ...]]) -> None:
-    """Sent, read, stored, killed, restarted in any order, with intake as slow as it likes."""
+    """Sent, released, read, stored, killed, restarted in any order, with intake as slow as it likes."""
     world = World()
     for step in script:
         run(world, step)
@@ -133,6 +155,8 @@ def test_every_unread_document_is_told_exactly_once(script: list[tuple[object, .
     for identity, (_, addressed) in world.sent.items():
         named = {code for one, code in told if one == identity}
         assert addressed - world.closed(identity) <= named <= addressed
+    world.lane.now += ids_horizon_ms() + 1  # what was released is forgotten then
+    world.lane.add("G22", Kind.RECEIPT, ["G22"])
     read(world.one, world.lane)
     assert (0, len(world.lane.said)) == (world.one.count, world.one.settled)
 

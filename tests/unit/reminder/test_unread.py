@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from lienthong.kernel.command import RESEND
 from lienthong.kernel.deadline_rules import Expiry
-from lienthong.kernel.fold import Count
+from lienthong.kernel.fold import Count, ids_horizon_ms
 from lienthong.kernel.lanes import lane_of
 from lienthong.kernel.ledger import Outcome
 from lienthong.kernel.limits import MAX_NAMED
@@ -91,6 +92,87 @@ def test_a_document_that_cannot_be_read_is_open_all_the_same() -> None:
     lane.add("H26", Kind.ACKNOWLEDGEMENT, ["G22"])
     read(one, lane)
     assert [(sent, "H26")] == all_due(one, OVER)
+
+
+def test_what_the_operator_releases_is_open_from_the_command_on() -> None:
+    """At the document's recipients, with the command's place and time; its sender is not one of them."""
+    lane, one = Lane(), reminder()
+    lane.add("G22", Kind.DOCUMENT, [], outcome=Outcome.REJECTED, reason="expired")
+    lane.now += 5
+    sent = lane.order(lane.statement("G22", "H26", "H29.DN.001"), "H26", "H29", "G22")
+    lane.acknowledgement("H26", "G22", sent)
+    read(one, lane)
+    assert not one.is_due(OVER + 4)
+    assert [Left(sent, 1, "G22", "H29", OVER + 4)] == one.due(OVER + 5, 10)
+    (statement,) = say(one, OVER + 5)
+    assert ["G22"] == statement.recipients
+    lane.notice(statement)
+    read(one, lane)
+    assert 0 == one.count
+
+
+def test_a_released_document_may_be_for_its_sender_too() -> None:
+    """Then it is a recipient as any."""
+    lane, one = Lane(), reminder()
+    sent = lane.order(lane.statement("G22", "H26", "G22.01"), "H26", "G22")
+    read(one, lane)
+    assert [(sent, "H26"), (sent, "G22")] == all_due(one, OVER)
+
+
+def test_a_resend_opens_nothing() -> None:
+    """Neither what has been acknowledged, nor what the reminder does not know."""
+    lane, one = Lane(), reminder()
+    sent = lane.document("G22", "H26")
+    lane.acknowledgement("H26", "G22", sent)
+    lane.order(lane.statement("G22", "H26"), "H26", action=RESEND, named=sent)
+    lane.order(lane.statement("G22", "H26"), "H26", action=RESEND)
+    lane.add(BACKBONE, Kind.COMMAND, ["H26"])
+    read(one, lane)
+    assert (0, 5) == (one.count, one.settled)
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("released_first", [False, True])
+def test_of_one_id_the_first_opens(acknowledged: bool, released_first: bool) -> None:
+    """Released and accepted in either order, and released once more: one document, with the place of the first."""
+    lane, one = Lane(), reminder()
+    document = lane.statement("G22", "H26")
+    sent = lane.order(document, "H26", "G22") if released_first else lane.document("G22", "H26")
+    if acknowledged:
+        lane.acknowledgement("H26", "G22", sent)
+    lane.now += 5
+    if released_first:
+        lane.again(sent, "G22", "H26")
+    lane.order(document, "H26", "G22", named=sent)
+    for until in range(len(lane.said) + 1):
+        read(one, lane, last=until)
+        one = reminder(one.settled)  # it begins anew after each entry
+    read(one, lane)
+    assert ([] if acknowledged else [Left(sent, 0, "G22", "H26", OVER - 1)]) == one.due(OVER + 5, 10)
+
+
+def test_what_was_released_is_known_until_its_sender_cannot_send_it_any_more() -> None:
+    """So long a restart reads from the command on."""
+    lane, one = Lane(), reminder()
+    sent = lane.order(lane.statement("G22", "H26"), "H26", "G22")
+    lane.acknowledgement("H26", "G22", sent)
+    lane.now += ids_horizon_ms()
+    lane.add(BACKBONE, Kind.RECEIPT, ["G22"])
+    read(one, lane)
+    assert (0, 0) == (one.count, one.settled)
+    lane.now += 1
+    lane.add(BACKBONE, Kind.RECEIPT, ["G22"])
+    read(one, lane)
+    assert 4 == one.settled
+
+
+def test_a_released_recall_takes_back() -> None:
+    """What it names does not expire at those to whom it goes."""
+    lane, one = Lane(), reminder()
+    sent = lane.document("G22", "H26", "H29")
+    lane.order(lane.statement("G22", "H26", kind=1, refers_to=[sent]), "H26", "G22")
+    read(one, lane)
+    assert [(sent, "H29")] == [line for line in all_due(one, OVER) if line[0] == sent]
 
 
 def test_what_was_said_is_not_said_again_and_a_notice_in_the_ledger_settles_it() -> None:

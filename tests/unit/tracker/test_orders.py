@@ -14,7 +14,6 @@ from lienthong.kernel.ledger import Entry, Outcome, Source
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.statement import Kind, Statement, encode_statement, make_statement
 from lienthong.tracker import queries, tables
-from lienthong.tracker.addressed import routes_released
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import digest
 from lienthong.tracker.migration import migrate
@@ -67,6 +66,18 @@ def test_a_released_document_is_one_that_was_accepted(database: Database, at_onc
         order.lane, order.position, order.action, order.document, order.target, order.recipients, order.reason,
         order.operator, order.created, order.judged_at,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_a_notice_about_what_was_released_finds_its_delivery(database: Database, at_once: int) -> None:
+    """It names the place of the command; one that names the place where it was rejected is about nothing."""
+    script = Script()
+    script.reject()
+    sent = script.order(RELEASE, statement("H26", "H29"), "H26", "H29", "G22")
+    script.notices("G22", (sent, 1, "H26"), (sent, 2, "H29"), (sent, 2, "G22"))
+    store_all(database, script, at_once=at_once)
+    told = {row.route: (row.expired_at, row.told_at) for row in rows(database, tables.deliveries)}
+    assert {"H26": (0, 0), "H29": (NOW - SECOND, NOW + 3 * SECOND)} == told
 
 
 @pytest.mark.parametrize("at_once", [1, 1_000])
@@ -164,20 +175,3 @@ def test_a_command_is_read_from_its_envelope() -> None:
     broken = read_item(1, Rec(wrong), entry, Count.COUNTS)
     assert (None, None) == (broken.statement, broken.order)
     assert broken.why
-
-
-@pytest.mark.parametrize(
-    ("recipients", "routes", "expected"),
-    [
-        (["H26"], ["H26", "G22"], ("H26",)),
-        (["H26", "G22"], ["H26", "G22"], ("H26", "G22")),
-        (["H26", "G22.DN.001"], ["H26", "G22"], ("H26", "G22")),
-        (["@NHOM"], ["H26", "G22"], ("H26",)),
-        (["G22.DN.001"], ["G22"], ("G22",)),
-    ],
-)
-def test_the_sender_of_a_released_document_is_a_route_only_where_it_is_meant(
-    recipients: list[str], routes: list[str], expected: tuple[str, ...]
-) -> None:
-    """It gets the command in any case."""
-    assert expected == routes_released("G22", recipients, routes)
