@@ -31,7 +31,8 @@ _GROUP = "lt.reminder"
 _ROUND_RECORDS = 2_000
 _TAKE_SECONDS = 1.0
 _REST_SECONDS = 1.0
-"""How long entries gather: nobody waits for the reminder, and a round costs about the same for one and for many."""
+"""How long entries gather once it has read nearly all: nobody waits for it, and a round costs about the same for one
+and for many."""
 _FETCH_MS = 1_000
 """A request that waits holds the connection, and what else is asked waits behind it: a round takes three seconds."""
 _LOOK_SECONDS = 5.0
@@ -123,12 +124,12 @@ class _Part:
             self._context.health.ready(self.name)
             _log.info("ready", part=self.name, lanes=self._numbers)
             while not stopping.is_set():
-                taken = await self._read(follower, _TAKE_SECONDS)
+                await self._read(follower, _TAKE_SECONDS)
                 if self._has_rested():
                     await self._tell(follower, stopping)
                     await follower.commit(self._settled())
                 self._show(follower)
-                if taken < _ROUND_RECORDS:
+                if sum(follower.lag().values()) < _ROUND_RECORDS:
                     await wait_or_stop(stopping, _REST_SECONDS)
             await follower.commit(self._settled(), at_once=True)
 
@@ -164,19 +165,18 @@ class _Part:
             ends = await reader.ends(partitions)
         return {one.number: ends[one] for one in partitions if recent[one] is not None}
 
-    async def _read(self, follower: LedgerFollower, seconds: float) -> int:
-        """Take a round; returns how many entries it brought."""
-        taken = await follower.take(seconds, _ROUND_RECORDS)
-        for number, record, entry, counts in taken:
-            reason = self._lanes[number].take(entry, counts, _statement(record, entry, counts))
-            if reason:
-                self._metrics.rejected.labels(reason).inc()
-                _log.error("notice_rejected", lane=number, position=entry.position, reason=reason)
+    async def _read(self, follower: LedgerFollower, seconds: float) -> None:
+        """Take a round, piece by piece: services that are in a hurry may run in the same process."""
+        async for some in self._bus.pieces.cut(await follower.take(seconds, _ROUND_RECORDS)):
+            for number, record, entry, counts in some:
+                reason = self._lanes[number].take(entry, counts, _statement(record, entry, counts))
+                if reason:
+                    self._metrics.rejected.labels(reason).inc()
+                    _log.error("notice_rejected", lane=number, position=entry.position, reason=reason)
         for partition, position in follower.positions.items():
             self._lanes[partition.number].read_until(position)
         self._context.health.alive(self.name)
         self._kafka.last_progress.labels(self.name).set_to_current_time()
-        return len(taken)
 
     def _has_rested(self) -> bool:
         """Whether it is time to look again."""
