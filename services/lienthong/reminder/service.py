@@ -52,7 +52,6 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
         ValueError: there is no signing key for it.
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
-    metrics = ReminderMetrics(context.registry)
     try:
         expiry = read_rules(context.settings.deadlines_file).expiry
     except (ValueError, OSError) as error:
@@ -69,6 +68,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     async with context.connect(context.settings.kafka(), "lt-reminder") as bus:
         count = await lane_count(bus)
         lanes = [lane for some in context.lane_groups(count).values() for lane in some]
+        metrics = ReminderMetrics(context.registry)  # once: what can fail until here is begun again
         part = _Part(bus, lanes, count, key, expiry, context, kafka, metrics)
         await keep_running(part, context, kafka, stopping)
 
