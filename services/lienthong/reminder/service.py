@@ -32,7 +32,8 @@ _GROUP = "lt.reminder"
 _ROUND_RECORDS = 2_000
 _TAKE_SECONDS = 1.0
 _REST_SECONDS = 1.0
-"""How long entries gather: nobody waits for the reminder, and a round costs about the same for one and for many."""
+"""How long entries gather once it has read nearly all: nobody waits for it, and a round costs about the same for one
+and for many."""
 _FETCH_MS = 1_000
 """A request that waits holds the connection, and what else is asked waits behind it: a round takes three seconds."""
 _LOOK_SECONDS = 5.0
@@ -52,7 +53,6 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
         ValueError: there is no signing key for it.
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
-    metrics = ReminderMetrics(context.registry)
     try:
         expiry = read_rules(context.settings.deadlines_file).expiry
     except (ValueError, OSError) as error:
@@ -69,6 +69,7 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
     async with context.connect(context.settings.kafka(), "lt-reminder") as bus:
         count = await lane_count(bus)
         lanes = [lane for some in context.lane_groups(count).values() for lane in some]
+        metrics = ReminderMetrics(context.registry)  # once: what can fail until here is begun again
         part = _Part(bus, lanes, count, key, expiry, context, kafka, metrics)
         await keep_running(part, context, kafka, stopping)
 
@@ -123,12 +124,12 @@ class _Part:
             self._context.health.ready(self.name)
             _log.info("ready", part=self.name, lanes=self._numbers)
             while not stopping.is_set():
-                taken = await self._read(follower, _TAKE_SECONDS)
+                await self._read(follower, _TAKE_SECONDS)
                 if self._has_rested():
                     await self._tell(follower, stopping)
                     await follower.commit(up_to=self._settled())
                 self._show(follower)
-                if taken < _ROUND_RECORDS:
+                if sum(follower.lag().values()) < _ROUND_RECORDS:
                     await wait_or_stop(stopping, _REST_SECONDS)
             await follower.commit(up_to=self._settled(), at_once=True)
 
@@ -164,22 +165,21 @@ class _Part:
             ends = await reader.ends(partitions)
         return {one.number: ends[one] for one in partitions if recent[one] is not None}
 
-    async def _read(self, follower: LedgerFollower, seconds: float) -> int:
-        """Take a round; returns how many entries it brought."""
-        taken = await follower.take(seconds, _ROUND_RECORDS)
-        for number, record, entry, counts in taken:
-            said = _said(record, entry, counts)
-            # It is known of the whole round already, so what comes after the command is there, too.
-            accepted_at = follower.position_of(number, said.document) if isinstance(said, Command) else None
-            reason = self._lanes[number].take(entry, counts, said, accepted_at=accepted_at)
-            if reason:
-                self._metrics.rejected.labels(reason).inc()
-                _log.error("notice_rejected", lane=number, position=entry.position, reason=reason)
+    async def _read(self, follower: LedgerFollower, seconds: float) -> None:
+        """Take a round, piece by piece: services that are in a hurry may run in the same process."""
+        async for some in self._bus.pieces.cut(await follower.take(seconds, _ROUND_RECORDS)):
+            for number, record, entry, counts in some:
+                said = _said(record, entry, counts)
+                # It is known of the whole round already, so what comes after the command is there, too.
+                accepted_at = follower.position_of(number, said.document) if isinstance(said, Command) else None
+                reason = self._lanes[number].take(entry, counts, said, accepted_at=accepted_at)
+                if reason:
+                    self._metrics.rejected.labels(reason).inc()
+                    _log.error("notice_rejected", lane=number, position=entry.position, reason=reason)
         for partition, position in follower.positions.items():
             self._lanes[partition.number].read_until(position)
         self._context.health.alive(self.name)
         self._kafka.last_progress.labels(self.name).set_to_current_time()
-        return len(taken)
 
     def _has_rested(self) -> bool:
         """Whether it is time to look again."""
