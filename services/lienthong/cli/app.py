@@ -4,7 +4,7 @@ import importlib
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from lienthong import __version__
 
@@ -38,6 +38,16 @@ _COMMANDS = {
 class _Lazy(TyperGroup):
     """Knows the names of the commands and loads a module when its command is called."""
 
+    _names_only = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The page that lists all commands needs none of their modules."""
+        self._names_only = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._names_only = False
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the interface of typer
         return list(_COMMANDS)
 
@@ -45,6 +55,8 @@ class _Lazy(TyperGroup):
         if cmd_name not in _COMMANDS:
             return None
         place, text = _COMMANDS[cmd_name]
+        if self._names_only:
+            return TyperCommand(cmd_name, help=text, short_help=text)
         module, _, name = place.partition(":")
         found: Any = getattr(importlib.import_module(module), name or "app")
         command = typer.main.get_command(found)
