@@ -60,6 +60,8 @@ async def test_an_error_comes_after_what_came_before_it() -> None:
     assert [0, 1] == found
 
 
+# In a loop of its own: in the usual one other tests may have left tasks.
+@pytest.mark.asyncio(loop_scope="function")
 @pytest.mark.parametrize("pause", [0.0, 0.001])
 @pytest.mark.parametrize("error", [None, InvariantError("nobody hears of this")])
 async def test_who_stops_early_leaves_nothing_behind(pause: float, error: Exception | None) -> None:

@@ -38,7 +38,7 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
         "TRUST_FILE": "/t.json", "BACKBONE": "BB", "HTTP_HOST": "::1", "HTTP_PORT": "0", "DRAIN_SECONDS": "3",
         "ORDINARY_WAIT_MS": "5", "HALT_SHARE": "0.25", "HALT_AGENCIES": "7", "HALT_RECORDS": "9",
         "HALT_WINDOW_SECONDS": "60", "DEADLINES_FILE": "/d.toml", "TRACKER_DATABASE": "sqlite:///t.db",
-        "TRACKER_PASSWORD_FILE": "/tp", "TRACKER_CA_FILE": "/tca.pem", "SOMETHING_ELSE": "x",
+        "TRACKER_PASSWORD_FILE": "/tp", "TRACKER_CA_FILE": "/tca.pem", "TRACKER_NICE": "7", "SOMETHING_ELSE": "x",
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(f"LIENTHONG_{name}", value)
@@ -56,8 +56,9 @@ def test_the_environment_sets_everything(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (0.25, 7, 9, 60.0) == (
         settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds,
     )  # fmt: skip
-    assert (Path("/d.toml"), "sqlite:///t.db", Path("/tp"), Path("/tca.pem")) == (
+    assert (Path("/d.toml"), "sqlite:///t.db", Path("/tp"), Path("/tca.pem"), 7) == (
         settings.deadlines_file, settings.tracker_database, settings.tracker_password_file, settings.tracker_ca_file,
+        settings.tracker_nice,
     )  # fmt: skip
     assert {name.lower() for name in given} - {"something_else"} == set(Settings.model_fields)
 
