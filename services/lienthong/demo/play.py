@@ -138,7 +138,7 @@ async def play(stage: Stage, say: Callable[[str], None], report: Callable[[Resul
         service = ServiceProcess("all", settings, home / "log" / "services.log")
         if not stage.keep:
             stack.push_async_callback(service.stop)
-        say(f"starting intake, dispatch{', notary and tracker' if stage.tracked else ' and notary'}")
+        say(f"starting intake, dispatch, notary{', reminder and tracker' if stage.tracked else ' and reminder'}")
         await service.start()
         say("warming up with a few documents")
         await exchange(list(plan(_WARM_UP * len(codes), codes, "thử")), codes, settings, lambda _: None)
