@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lienthong.client.rules import InvalidDocumentError, problems_of
 from lienthong.kernel.errors import InvariantError, LienthongError, RejectedError, UnavailableError
 
 __all__ = ["Exit", "JsonOption", "console", "plain", "run", "say_json", "say_table", "told"]
@@ -89,6 +88,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def _fail(error: BaseException, language: str) -> None:
     if not isinstance(error, LienthongError | ValueError | OSError):
         raise error
+    from lienthong.client.rules import InvalidDocumentError  # the whole client: only who fails waits for it
+
     codes = {
         InvalidDocumentError: Exit.FAILED,
         UnavailableError: Exit.UNAVAILABLE,
@@ -103,6 +104,8 @@ def _fail(error: BaseException, language: str) -> None:
 
 def _sentences(error: BaseException, language: str) -> list[str]:
     """What an error says: one sentence, or one for each thing that is wrong with what was given."""
+    from lienthong.client.rules import InvalidDocumentError, problems_of
+
     if isinstance(error, InvalidDocumentError) or (isinstance(error, ValidationError) and error.title in _OF_DOCUMENTS):
         return [problem.text(language) for problem in problems_of(error)]
     if isinstance(error, ValidationError):  # of a setting: its value may be a secret
