@@ -27,7 +27,8 @@ _BATCH_SECONDS = 0.2
 _LOOK_SECONDS = 0.2
 _EXPRESS = 3
 _RETRY_SECONDS = 0.5
-_STILL_SECONDS = 20.0
+_STILL_SECONDS = 90.0
+"""An operator may have to lift a halt, and a service to start on a machine that has much to do."""
 
 
 class Agent:

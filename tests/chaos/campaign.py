@@ -121,14 +121,15 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
         try:
             injected = await _play(rig, schedule, options.minutes * 60)
             await rig.heal(say)
+            # What a second process of an agency left unsent when it died goes out when the next one starts.
+            await together(agent.kill() for agent in rig.agents.values())
+            say("healed; waiting until every document has come to its end")
+            healed = time.monotonic()
+            # Intake may halt as late as here, over what came under keys that were revoked meanwhile.
+            unfinished = await drain(rig, options.patience)
         finally:
             duty.cancel()
             await asyncio.wait([duty])
-        # What a second process of an agency left unsent when it died goes out when the next one starts.
-        await together(agent.kill() for agent in rig.agents.values())
-        say("healed; waiting until every document has come to its end")
-        healed = time.monotonic()
-        unfinished = await drain(rig, options.patience)
         drained = time.monotonic()
         say("fresh readers read everything again")
         events = [event for code in rig.codes for event in read_journal(folder / f"{code}.journal")]
