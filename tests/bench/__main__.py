@@ -29,7 +29,7 @@ def _keys(text: str) -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measure Lienthong beside plain Kafka on this machine.")
-    parser.add_argument("--quick", action="store_true", help="about two minutes instead of twenty-five")
+    parser.add_argument("--quick", action="store_true", help="two to three minutes instead of an hour")
     parser.add_argument("--only", type=_keys, default=[], help=f"some workloads of {','.join(KEYS)}")
     parser.add_argument("--json", type=Path, default=_FOLDER / "bench.json", help="where the figures go")
     parser.add_argument("--markdown", type=Path, default=_FOLDER / "bench.md", help="where the report goes")

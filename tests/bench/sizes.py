@@ -99,11 +99,11 @@ class Sizes:
 
 
 FULL = Sizes(
-    rounds=5,
+    rounds=3,
     relay=100_000,
     faststream=6_000,
     documents=40_000,
-    tool_rounds=5,
+    tool_rounds=3,
     tool_records=300_000,
     tool_messages=5_000,
     large_documents=2_000,
@@ -128,13 +128,13 @@ FULL = Sizes(
     spread_rounds=3,
     soak_documents=1_000_000,
     soak_batch=50_000,
-    soak_seconds=420.0,
+    soak_seconds=780.0,
     profile_seconds=10.0,
     part_seconds=180.0,
-    workload_seconds=600.0,
-    total_seconds=3_600.0,
+    workload_seconds=900.0,
+    total_seconds=5_400.0,
 )
-"""About twenty-five minutes, and twelve gigabytes of disk."""
+"""Forty minutes to an hour, and twelve gigabytes of disk."""
 
 QUICK = Sizes(
     rounds=3,

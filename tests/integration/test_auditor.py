@@ -7,7 +7,6 @@ another, damages the copy on the way, and lets the auditor read the copy in the 
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from commands import Said, call
 from lienthong.auditor.report import Report
 from lienthong.auditor.source import BusSource, Span
 from lienthong.auditor.verify import verify
@@ -175,18 +175,9 @@ async def at_rest(history: History) -> None:
             await asyncio.sleep(0.1)
 
 
-async def command(history: History, *arguments: str) -> tuple[int, str, str]:
-    """Run `lienthong audit …`; exit code, standard output and standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lienthong", "audit", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={
-            **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200",
-            "LIENTHONG_HOME": str(history.settings.home), "LIENTHONG_BOOTSTRAP": history.settings.bootstrap,
-        },
-    )  # fmt: skip
-    out, errors = await process.communicate()
-    return process.returncode or 0, out.decode(), errors.decode()
+async def command(history: History, *arguments: str) -> Said:
+    """Run `lienthong audit …`."""
+    return await call(history.settings.home, history.settings.bootstrap, "audit", *arguments)
 
 
 def changed(offset: int) -> Callable[[list[Row]], list[Row]]:

@@ -4,51 +4,29 @@ import asyncio
 import json
 import os
 import secrets
-import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from backbone import Backbone
+from commands import Said, call
 from lienthong import __version__
 from lienthong.cli.app import app
 from lienthong.client import Document, File
 from lienthong.kernel.keys import SigningKey
 
 
-class Said(NamedTuple):
-    """What a command answered."""
-
-    code: int | None
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        """The one JSON value on standard output."""
-        return json.loads(self.out)
-
-
-async def call(home: Path, bootstrap: str, *words: str) -> Said:
-    """Run ``lienthong …``."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lienthong", *words,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={
-            **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200",
-            "LIENTHONG_HOME": str(home), "LIENTHONG_BOOTSTRAP": bootstrap, "LIENTHONG_TIMEOUT_SECONDS": "10",
-        },
-    )  # fmt: skip
-    async with asyncio.timeout(90):
-        out, err = await process.communicate()
-    return Said(process.returncode, out.decode(), err.decode())
+async def impatient(home: Path, bootstrap: str, *words: str) -> Said:
+    """Run ``lienthong …``, which waits for Kafka for ten seconds."""
+    return await call(home, bootstrap, *words, LIENTHONG_TIMEOUT_SECONDS="10")
 
 
 async def lienthong(backbone: Backbone, *words: str) -> Said:
     """Run ``lienthong …`` against a backbone."""
-    return await call(backbone.settings.home, backbone.settings.bootstrap, *words)
+    return await impatient(backbone.settings.home, backbone.settings.bootstrap, *words)
 
 
 async def test_send_inbox_and_status_tell_one_story(backbone: Backbone, tmp_path: Path) -> None:
@@ -100,7 +78,7 @@ async def test_what_goes_wrong_is_one_sentence_and_a_code(
 async def test_a_kafka_that_does_not_answer_is_said_so(backbone: Backbone) -> None:
     """Commands that need Kafka end with 3 and name the address."""
     for words in (("directory", "show"), ("audit", "verify")):
-        said = await call(backbone.settings.home, "127.0.0.1:1", *words)
+        said = await impatient(backbone.settings.home, "127.0.0.1:1", *words)
         assert said.code == 3, said
         assert "127.0.0.1:1" in said.err
         assert "Traceback" not in said.err
@@ -129,7 +107,7 @@ async def test_a_kafka_that_does_not_answer_is_said_so(backbone: Backbone) -> No
 )
 async def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     """`--help` works for the program and every command."""
-    said = await call(tmp_path, "", *command.split(), "--help")
+    said = await impatient(tmp_path, "", *command.split(), "--help")
     assert said.code == 0
     assert "Usage" in said.out
 
@@ -288,7 +266,7 @@ async def test_a_wrong_field_is_one_sentence(backbone: Backbone, words: tuple[st
 async def test_a_wrong_setting_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the variable's setting."""
     monkeypatch.setenv("LIENTHONG_DRAIN_SECONDS", "soon")
-    said = await call(tmp_path, "127.0.0.1:1", "run", "intake")
+    said = await impatient(tmp_path, "127.0.0.1:1", "run", "intake")
     assert (1, "") == (said.code, said.out)
     assert said.err.startswith("error: drain_seconds: ")
     assert 1 == len(said.err.splitlines())
@@ -306,7 +284,7 @@ async def test_without_kafka_status_tells_what_is_stored(backbone: Backbone) -> 
     """As of the last connection, and it says so; the sender of the document need not be named."""
     words = ("--from", "G22", "--to", "H53", "--subject", f"thử {secrets.token_hex(4)}", __file__)
     sent = (await lienthong(backbone, "send", *words, "--json")).json()
-    said = await call(backbone.settings.home, "127.0.0.1:1", "status", sent["id"], "--json")
+    said = await impatient(backbone.settings.home, "127.0.0.1:1", "status", sent["id"], "--json")
     assert said.code == 0, said
     assert ("G22", sent["id"], "accepted", sent["position"]) == tuple(
         said.json()[name] for name in ("agency", "id", "state", "position")
@@ -351,7 +329,7 @@ def test_every_sub_command_explains_itself(words: tuple[str, ...]) -> None:
 
 async def test_the_version_is_told(tmp_path: Path) -> None:
     """And nothing else."""
-    assert (0, f"{__version__}\n", "") == await call(tmp_path, "", "--version")
+    assert (0, f"{__version__}\n", "") == await impatient(tmp_path, "", "--version")
 
 
 async def test_the_life_of_a_document_by_commands(backbone: Backbone) -> None:

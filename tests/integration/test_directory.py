@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import os
 import secrets
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from backbone import LANES, ORIGIN, Backbone
+from commands import Said, call
 from lienthong.client import Client, Document, RejectedError
 from lienthong.directory.records import key_of, sign_records
 from lienthong.kernel.bus import Row
@@ -27,29 +26,9 @@ from lienthong.kernel.topics import DIRECTORY, Partition, inbox, outbox
 HEADER = "code,code_qcvn102,name,parent,connected"
 
 
-class Said(NamedTuple):
-    """What a command answered."""
-
-    code: int | None
-    out: str
-    err: str
-
-
 async def directory(backbone: Backbone, *words: str) -> Said:
     """Run ``lienthong directory …``."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lienthong", "directory", *words,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={
-            **os.environ,
-            "COLUMNS": "200",
-            "LIENTHONG_HOME": str(backbone.settings.home),
-            "LIENTHONG_BOOTSTRAP": backbone.settings.bootstrap,
-        },
-    )  # fmt: skip
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    return Said(process.returncode, out.decode(), err.decode())
+    return await call(backbone.settings.home, backbone.settings.bootstrap, "directory", *words)
 
 
 async def done(backbone: Backbone, *words: str) -> str:

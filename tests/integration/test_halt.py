@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from backbone import AGENCIES, Backbone, open_backbone
+from commands import call
 from lienthong.demo.stage import ServiceProcess, free_port
 from lienthong.embedded import EmbeddedKafka
 from lienthong.intake.service import serve
@@ -77,13 +76,8 @@ async def ready(port: int) -> tuple[int, dict[str, Any]]:
 
 async def command(backbone: Backbone, *words: str) -> tuple[int, str]:
     """Exit code and output of a command."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lienthong", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "LIENTHONG_HOME": str(backbone.settings.home),
-             "LIENTHONG_BOOTSTRAP": backbone.settings.bootstrap},
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
+    said = await call(backbone.settings.home, backbone.settings.bootstrap, *words)
+    return said.code, said.out + said.err
 
 
 async def reasons(backbone: Backbone) -> dict[tuple[str, int, int], str]:
