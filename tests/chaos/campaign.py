@@ -23,6 +23,7 @@ from lienthong.kernel.errors import LienthongError
 __all__ = ["drain", "judged", "run", "say"]
 
 _LOOK_SECONDS = 0.5
+_SETTLE_SECONDS = 3.0
 
 
 def say(text: str) -> None:
@@ -63,11 +64,11 @@ async def drain(rig: Rig, seconds: float) -> list[str]:
         await asyncio.sleep(_LOOK_SECONDS)
         left = {code for code in rig.codes if not (rig.folder / f"{code}.finished").exists()}
     # Receipts of the last acknowledgements are still on their way.
-    await asyncio.sleep(3)
+    await asyncio.sleep(_SETTLE_SECONDS)
     (rig.folder / "end").touch()
     for agent in rig.agents.values():
         agent.wanted = False
-    await asyncio.sleep(3)
+    await asyncio.sleep(_SETTLE_SECONDS)
     await together(agent.stop() for agent in rig.agents.values())
     return sorted(left)
 
