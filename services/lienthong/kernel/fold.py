@@ -58,7 +58,7 @@ class LedgerFold:
     Args:
         complete: the fold starts at the lane's first entry, so that every source must start at 0;
             otherwise a source's first entry met is taken as it is.
-        positions: remember positions of ids as well, for `position_of`: a quarter of the memory.
+        positions: remember positions of ids as well, for `position_of`.
     """
 
     def __init__(self, *, complete: bool, positions: bool = True) -> None:
@@ -89,7 +89,7 @@ class LedgerFold:
             generation: of the source.
             offset: in the source.
             accepted: its envelope id, if it was accepted.
-            position: its offset in the ledger.
+            position: its offset in the ledger, at most `MAX_POSITION`.
             appended_at: when it was appended, milliseconds since 1970 UTC.
 
         Raises:
@@ -120,7 +120,7 @@ class LedgerFold:
             source: agency and generation.
             offset: in the source's out topic.
             envelope_id: its id.
-            position: its ledger offset.
+            position: its ledger offset, at most `MAX_POSITION`.
             appended_at: when Kafka appended it, milliseconds since 1970 UTC.
 
         Returns:

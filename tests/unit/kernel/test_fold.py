@@ -243,6 +243,12 @@ def test_an_id_is_known_for_a_window(horizons: float, others: tuple[float, ...])
     assert Count.DUPLICATE is at_moments(Moment("x", 0), *between, Moment("x", horizons))[-1]
 
 
+def test_the_entry_that_begins_a_window_may_be_a_duplicate() -> None:
+    """An envelope that comes again as the first one after a window is known, and the old ids stay."""
+    moments = [Moment("x", 0), Moment("x", 1.01), Moment("y", 1.02), Moment("x", 1.03)]
+    assert [Count.COUNTS, Count.DUPLICATE, Count.COUNTS, Count.DUPLICATE] == at_moments(*moments)
+
+
 def test_ids_are_forgotten_after_two_windows() -> None:
     """Ids from more than two windows ago are forgotten once later ones came, so that memory is bounded."""
     moments = [Moment("x", 0), Moment("y", 1.01), Moment("z", 2.02), Moment("x", 2.03), Moment("y", 2.04)]
