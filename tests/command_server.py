@@ -24,6 +24,7 @@ _LIBRARIES = (
 def _command(request: dict[str, Any], folder: Path) -> int:
     """Be the command; its exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdin = Path(os.devnull).open(encoding="ascii")  # the server's has later requests in its buffer
     for name, number in (("out", 1), ("err", 2)):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.environ.clear()
@@ -47,7 +48,11 @@ def _watch(request: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     folder = Path(request["folder"])
     if (process := os.fork()) == 0:
-        os._exit(_command(request, folder))
+        code = 1
+        try:
+            code = _command(request, folder)
+        finally:
+            os._exit(code)
     (folder / "pid").write_text(str(process), "ascii")
     _, status = os.waitpid(process, 0)
     (folder / "code.new").write_text(str(os.waitstatus_to_exitcode(status)), "ascii")
@@ -64,6 +69,8 @@ def main() -> None:
         if os.fork() == 0:
             try:
                 _watch(json.loads(line))
+            except BaseException:  # noqa: BLE001 - whoever waits for the command sees why nothing comes
+                sys.excepthook(*sys.exc_info())
             finally:
                 os._exit(0)
 

@@ -1,4 +1,8 @@
-"""Commands as people and programs call them: each in a process of its own, with its own output and exit code."""
+"""Commands as people and programs call them: each in a process of its own, with its own output and exit code.
+
+Their libraries are loaded already. What a fresh interpreter makes of a command is tested where the README's words,
+the embedded Kafka and services are.
+"""
 
 import asyncio
 import atexit
@@ -56,7 +60,7 @@ def _server() -> IO[str]:
 
 async def call(home: Path, bootstrap: str, *words: str, **environment: str) -> Said:
     """Run ``lienthong …`` with this home and Kafka, and with what is set in its environment beside them."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         environment = {
             **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200",

@@ -131,6 +131,8 @@ async def run(folder: Path, options: argparse.Namespace, schedule: Sequence[Inje
         finally:
             duty.cancel()
             await asyncio.wait([duty])
+            if not duty.cancelled() and (error := duty.exception()):
+                say(f"the operator was not on duty any more: {error!r}")
         drained = time.monotonic()
         say("fresh readers read everything again")
         events = [event for code in rig.codes for event in read_journal(folder / f"{code}.journal")]

@@ -236,12 +236,20 @@ async def _service_kill(rig: Rig, injection: Injection) -> None:
 
 async def _service_zombie(rig: Rig, injection: Injection) -> None:
     name = SERVICES[int(injection.choice * len(SERVICES))]
+    async with AsyncExitStack() as stack:
+        if name == "dispatch":
+            # Who makes an inbox again stops every dispatcher before.
+            await stack.enter_async_context(rig.topics)
+        await _zombie(rig, name, injection.seconds)
+
+
+async def _zombie(rig: Rig, name: str, seconds: float) -> None:
     zombie, twin = rig.services[name], rig.service(name)
     zombie.send(signal.SIGSTOP)
     rig.extra.append(twin)
     await twin.start()
     try:
-        await asyncio.sleep(injection.seconds)
+        await asyncio.sleep(seconds)
     finally:
         zombie.send(signal.SIGCONT)
     # Now both work on the same lanes.

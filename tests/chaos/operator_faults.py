@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
+from chaos.processes import together
 from chaos.rig import REMADE, SERVICES, Rig
 from chaos.schedule import Injection
 from lienthong.cli.resume import standing
@@ -91,6 +92,7 @@ async def service_clock(rig: Rig, injection: Injection) -> None:
 
 async def _resume(rig: Rig) -> None:
     until = asyncio.get_running_loop().time() + _MEND_SECONDS
+    lifted = False
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         waiting = await rig.waiting("intake")
@@ -98,17 +100,22 @@ async def _resume(rig: Rig) -> None:
             return
         if asyncio.get_running_loop().time() > until:
             raise UnavailableError(f"intake does not go on: {waiting}")
-        await _lift(rig, "the clock was wrong")
+        # What halts it with the right clock is rejected rightly, for a revoked key.
+        lifted = await _lift(rig, "the clock was wrong", rejections_stand=lifted) or lifted
 
 
-async def _lift(rig: Rig, why: str) -> None:
-    """Lift what stands, unless Kafka cannot be reached at the moment."""
+async def _lift(rig: Rig, why: str, *, rejections_stand: bool = False) -> bool:
+    """Lift what stands, unless Kafka cannot be reached at the moment; whether something was lifted."""
     with suppress(UnavailableError):
         async with rig.backbone.bus("chaos-resume") as bus:
             halts = await standing(bus, await DirectoryReader(bus, rig.backbone.trust).load())
         if halts:
             async with rig.operator() as operator:
-                await operator.lift([one.id for one in halts], why, rig.backbone.settings.backbone)
+                await operator.lift(
+                    [one.id for one in halts], why, rig.backbone.settings.backbone, rejections_stand=rejections_stand
+                )
+            return True
+    return False
 
 
 async def on_duty(rig: Rig, say: Callable[[str], None]) -> None:
@@ -123,7 +130,7 @@ async def on_duty(rig: Rig, say: Callable[[str], None]) -> None:
         if told:
             async with rig.topics:
                 say(f"the operator lifts what intake halted for: {told[0][:300]}")
-                await _lift(rig, "the rejections are right, or their cause is mended")
+                await _lift(rig, "keys were revoked, the rejections are right", rejections_stand=True)
 
 
 def remakes_outbox(injection: Injection) -> bool:
@@ -179,7 +186,8 @@ async def _inbox_again(rig: Rig, seconds: float) -> None:
     await _delete(rig, topic)
     await asyncio.sleep(seconds)
     await agent.stop()
-    await dispatch.stop()
+    # All of them: what one writes that knows the old topic has the old topic's numbers.
+    await together(one.stop() for one in (dispatch, *rig.extra) if one.name == dispatch.name)
     try:
         await rig.provision()
         await _forget_offsets(rig, "dispatch")

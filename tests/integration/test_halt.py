@@ -170,6 +170,38 @@ async def test_a_deployment_that_rejects_everything_halts_and_goes_on_when_it_is
     await backbone.services["intake"].stop()
 
 
+async def test_what_is_rejected_rightly_is_let_through_by_the_operators_word(backbone: Backbone) -> None:
+    """Where only the cause is called mended, the same records halt it again; nothing of them is appended till then."""
+    count, sources = 300, AGENCIES[:4]
+    service = await backbone.start("intake")
+    before = await reasons(backbone)
+    async with backbone.bus() as bus, bus.publisher() as publisher:
+        nonsense = [Row(b"nonsense %d" % number) for number in range(count)]
+        await publisher.append({Partition(outbox(one), ORDINARY): nonsense for one in sources})
+
+    async def halted(*but: str) -> str:
+        """The one halt that stands, another one than these."""
+        async with asyncio.timeout(60):
+            while True:
+                found = json.loads((await command(backbone, "resume", "--json"))[1])
+                if found and found[0]["halt"] not in but:
+                    return str(found[0]["halt"])
+                await asyncio.sleep(0.2)
+
+    first = await halted()
+    assert 1 == (await command(backbone, "resume", "--rejections-are-right"))[0]
+    assert 0 == (await command(backbone, "resume", first, "--why", "vá xong"))[0]
+    second = await halted(first)
+    words = ("resume", second, "--rejections-are-right", "--why", "bốn hệ thống cùng gửi sai")
+    assert 0 == (await command(backbone, *words))[0]
+    async with asyncio.timeout(60):
+        while (found := await news(backbone, before)).total() < count * len(sources):
+            await asyncio.sleep(0.2)
+    assert Counter(malformed=count * len(sources)) == found
+    assert 200 == (await ready(service.port))[0]
+    await service.stop()
+
+
 async def test_one_agency_that_sends_nonsense_stops_nobody(backbone: Backbone) -> None:
     """All of it is rejected, and what another sends meanwhile is accepted."""
     service = await backbone.start("intake")

@@ -1,15 +1,17 @@
-"""An out topic that an administrator deletes and makes again under an intake that is being replaced."""
+"""Topics that an administrator deletes and makes again under services that are being replaced."""
 
 import asyncio
 
 from backbone import Backbone
 from lienthong.directory.operator import Operator
 from lienthong.intake.halt import GROUP
+from lienthong.kernel.bus import Row
 from lienthong.kernel.keys import SigningKey
-from lienthong.kernel.ledger import Entry
-from lienthong.kernel.topics import Partition, outbox
+from lienthong.kernel.ledger import Delivery, Entry, read_delivery, write_delivery
+from lienthong.kernel.topics import LEDGER, Partition, inbox, outbox
 
 OUT = Partition(outbox("G22"), 1)
+IN = Partition(inbox("H26"), 1)
 
 
 async def accepted(backbone: Backbone, generation: str, count: int) -> list[Entry]:
@@ -24,6 +26,55 @@ async def accepted(backbone: Backbone, generation: str, count: int) -> list[Entr
             if len([entry for entry in found if entry.id]) >= count:
                 return found
             await asyncio.sleep(0.2)
+
+
+async def delivered(backbone: Backbone, count: int) -> list[Delivery]:
+    """What lane 1 of the inbox holds, when its highest number is that."""
+    async with asyncio.timeout(60):
+        while True:
+            found = [read_delivery(one) for one in await backbone.read(IN.topic) if one.partition == IN.number]
+            if max((one.sequence for one in found), default=0) >= count:
+                return found
+            await asyncio.sleep(0.2)
+
+
+async def provision(backbone: Backbone) -> None:
+    """Make missing topics, as the operator does."""
+    key = SigningKey.load(backbone.settings.home / "keys" / "operator.pem")
+    async with Operator.open(backbone.settings.kafka(), backbone.trust, key) as operator:
+        await operator.provision()
+
+
+async def test_an_inbox_that_was_made_again_is_written_again_whatever_was_committed(own_backbone: Backbone) -> None:
+    """From the ledger, with the same numbers; a commit that says that all was delivered hides nothing.
+
+    Such a commit is also that of a dispatcher which was paused while the inbox was made again and half written.
+    """
+    backbone = own_backbone
+    async with backbone.bus() as bus, bus.publisher() as publisher:
+        await publisher.append({OUT: backbone.sealed("G22", "H26", 30)})
+        await backbone.start("intake")
+        dispatch = await backbone.start("dispatch")
+        before = await delivered(backbone, 30)
+        values = [one.value for one in await backbone.read(IN.topic) if one.partition == IN.number]
+        await dispatch.stop()
+        async with bus.reader(group="lt.dispatch") as reader:
+            lane = Partition(LEDGER, IN.number)
+            mark = (await reader.committed([lane]))[lane]
+            await bus.delete_topics([IN.topic])
+            await provision(backbone)
+            # A part of it was written, and the commit came after that.
+            async with bus.publisher("-part") as again:
+                await again.append(
+                    {IN: [Row(value, write_delivery(one)) for value, one in zip(values, before[:12], strict=False)]}
+                )
+            await reader.assign({lane: 0})
+            await reader.commit({lane: mark})
+        await backbone.start("dispatch")
+        await publisher.append({OUT: backbone.sealed("G22", "H26", 5)})
+    after = await delivered(backbone, 35)
+    assert before == after[:30]
+    assert list(range(1, 36)) == [one.sequence for one in after]
 
 
 async def test_what_was_committed_of_the_topic_before_does_not_hide_what_the_new_one_begins_with(
@@ -45,9 +96,7 @@ async def test_what_was_committed_of_the_topic_before_does_not_hide_what_the_new
         assert 21 == mark.offset
 
         await bus.delete_topics([OUT.topic])
-        key = SigningKey.load(backbone.settings.home / "keys" / "operator.pem")
-        async with Operator.open(backbone.settings.kafka(), backbone.trust, key) as operator:
-            await operator.provision()
+        await provision(backbone)
         (after,) = (await bus.generations([OUT.topic])).values()
         assert before != after
         async with bus.publisher("-again") as again:

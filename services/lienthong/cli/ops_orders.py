@@ -37,7 +37,7 @@ __all__ = ["release", "resend"]
 
 _What = Annotated[
     str,
-    typer.Argument(metavar="ID|LANE:OFFSET", help="Envelope id in hex, or how it begins; or a place in the ledger."),
+    typer.Argument(metavar="ID|LANE:POSITION", help="Envelope id in hex, or how it begins; or a place in the ledger."),
 ]
 _Why = Annotated[str, typer.Option("--reason", help="Why; it is signed and kept for ever. At most 500 characters.")]
 _Wait = Annotated[float, typer.Option(min=0, help="Longest wait for intake, seconds.")]

@@ -191,10 +191,10 @@ def show_rejected(found: dict[str, Any]) -> None:
         return
     say_table(
         "Rejected, the newest first",
-        ("time", "agency", "lane/offset", "reason", "document", "detail"),
+        ("time", "agency", "lane:position", "reason", "document", "detail"),
         [
             (
-                _moment(one["judged_at"]), one["agency"], f"{one['lane']}/{one['offset']}", one["reason"],
+                _moment(one["judged_at"]), one["agency"], f"{one['lane']}:{one['position']}", one["reason"],
                 (one["document"] or "")[:_DIGITS], shortened(one["detail"], 60),
             )
             for one in found["rows"]

@@ -25,13 +25,20 @@ app = typer.Typer(add_completion=False)
 def resume(
     halts: Annotated[list[str] | None, typer.Argument(help="Ids of halts, or how they begin; all with --all.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Lift all that stand.")] = False,
-    why: Annotated[str, typer.Option(help="What was found and mended; it is signed and kept.")] = "",
+    why: Annotated[str, typer.Option("--why", "--reason", help="What was found, and mended; it is signed and kept.")] = "",
+    right: Annotated[
+        bool,
+        typer.Option(
+            "--rejections-are-right",
+            help="What was rejected is rejected rightly: nothing halts for the time of LIENTHONG_HALT_WINDOW_SECONDS.",
+        ),
+    ] = False,
     bootstrap: Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Show why intake stands still; with ids or --all, lift those halts by a record the operator signs.
 
-    Mend the cause first. If the rejections are right, set LIENTHONG_HALT_SHARE to 1 until they are over.
+    Mend the cause first. If the rejections are right, say so, or the same records halt it again.
     """
     with told():
         base = Settings()
@@ -39,8 +46,10 @@ def resume(
         trust = settings.trust()
         begins = [one.lower() for one in halts or ()]
         lifting = bool(begins) or every
+        if right and not lifting:
+            raise ValueError("say which halts are lifted: name them, or --all")
         if lifting and not why.strip():
-            raise ValueError("say what was found and mended: --why TEXT")
+            raise ValueError("say what was found, and mended: --why TEXT")
         key = SigningKey.load(settings.home / "keys" / "operator.pem") if lifting else None
         if key is not None and key.public_key.hex() != trust.operator_key:
             raise ValueError(f"the operator's key in {settings.home / 'keys'} is not the one the trust anchor names")
@@ -54,7 +63,7 @@ def resume(
             chosen = found if every else [_named(found, begin) for begin in begins]
             if key is not None and chosen:
                 async with Operator.open(settings.kafka(), trust, key) as operator:
-                    await operator.lift([one.id for one in chosen], why, settings.backbone)
+                    await operator.lift([one.id for one in chosen], why, settings.backbone, rejections_stand=right)
             return chosen if lifting else found
 
         found = run(work())

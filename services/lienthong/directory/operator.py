@@ -202,13 +202,20 @@ class Operator:
         await self._record([key])
         return key
 
-    async def lift(self, halts: Sequence[bytes], why: str, backbone: str) -> None:
+    async def lift(self, halts: Sequence[bytes], why: str, backbone: str, *, rejections_stand: bool = False) -> None:
         """Say that halts of a service (ids of 32 bytes) are over, and why; kept in the directory for ever.
+
+        Args:
+            halts: their ids.
+            why: what a person has found, at most 500 characters.
+            backbone: the backbone's own code.
+            rejections_stand: what was rejected is rejected rightly; otherwise the cause is mended.
 
         Raises:
             ValueError: none is named, or the reason is too long.
         """
-        await self._append([sign_lift(halts, why, backbone, self._key, self._trust.origin, self._clock())])
+        origin, now = self._trust.origin, self._clock()
+        await self._append([sign_lift(halts, why, backbone, self._key, origin, now, rejections_stand=rejections_stand)])
 
     async def _record(self, facts: Sequence[Agency | Group | Key]) -> None:
         for rows in sign_records(facts, self._key, self._trust.origin, self._clock()):

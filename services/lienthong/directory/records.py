@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from lienthong.directory.listing import ListedAgency
 from lienthong.kernel.agency import AgencyCode, full_qcvn102, group_code
 from lienthong.kernel.bus import Row
-from lienthong.kernel.directory import HALT_LIFTED, Agency, Directory, Group, Key, record_key
+from lienthong.kernel.directory import HALT_LIFTED, REJECTIONS_STAND, Agency, Directory, Group, Key, record_key
 from lienthong.kernel.envelope import encode_envelope, envelope_id
 from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.keys import ALGORITHM, SigningKey
@@ -236,7 +236,16 @@ def sign_records(
         yield _sealed(statements, operator, origin, now)
 
 
-def sign_lift(halts: Sequence[bytes], why: str, backbone: str, operator: SigningKey, origin: str, now: int) -> Row:
+def sign_lift(
+    halts: Sequence[bytes],
+    why: str,
+    backbone: str,
+    operator: SigningKey,
+    origin: str,
+    now: int,
+    *,
+    rejections_stand: bool = False,
+) -> Row:
     """The row of the directory topic by which the operator says that halts are over.
 
     Args:
@@ -246,6 +255,7 @@ def sign_lift(halts: Sequence[bytes], why: str, backbone: str, operator: Signing
         operator: the operator's key.
         origin: name of the backbone.
         now: milliseconds since 1970 UTC.
+        rejections_stand: they are right; otherwise their cause is mended.
 
     Raises:
         ValueError: it is too long, or names nothing.
@@ -256,7 +266,11 @@ def sign_lift(halts: Sequence[bytes], why: str, backbone: str, operator: Signing
         thread=_DIRECTORY_THREAD,
         created=now,
         kind=Kind.ACKNOWLEDGEMENT,
-        body={"documents": list(halts), "status": HALT_LIFTED, "reason": why},
+        body={
+            "documents": list(halts),
+            "status": REJECTIONS_STAND if rejections_stand else HALT_LIFTED,
+            "reason": why,
+        },
     )
     try:
         check_statement(statement)

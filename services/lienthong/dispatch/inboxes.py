@@ -1,9 +1,10 @@
 """Numbering of inboxes, pure: which records an entry becomes, given what each inbox already holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lienthong.kernel.bus import Appended, Row
+from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.ledger import Delivery, Record, is_genesis, read_delivery, write_delivery
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.ledger_follower import Taken
@@ -74,20 +75,49 @@ class Inboxes:
 
         Returns:
             Partitions into which somebody else has written as well, and from which offset on they must be read.
+
+        Raises:
+            InvariantError: a partition ends before where it ended: it is not the one whose numbers we know.
         """
         disturbed = {}
         for partition, offsets in appended.items():
             state = self._states[partition]
+            if offsets.first < state.end:
+                raise InvariantError(
+                    f"{partition.topic} lane {partition.number} ended at offset {state.end} and now took a record at"
+                    f" {offsets.first}: it was truncated or made again while it was written"
+                )
             if offsets.first != state.end or offsets.last != state.end + len(rows[partition]) - 1:
                 disturbed[partition] = state.end
             state.end = offsets.last + 1
         return disturbed
 
-    def ahead_of(self, partition: Partition, read: Inbox) -> bool:
-        """Whether our numbers are at least as new as those read; otherwise take those read."""
+    def read_on(self, partition: Partition, records: Iterable[Record], end: int) -> bool:
+        """Take what was written since we knew where a partition ended, by us and by somebody else.
+
+        Args:
+            partition: which.
+            records: of its log, in order.
+            end: offset the next record will get.
+
+        Returns:
+            Whether our numbers are at least as new as those read; otherwise those read are taken.
+
+        Raises:
+            InvariantError: a number leaps: the other one does not write what we write.
+        """
         state = self._states[partition]
-        state.end = read.end
-        if read.sequence > state.sequence:
-            state.sequence, state.position = read.sequence, read.position
-            return False
-        return True
+        before = state.sequence
+        for record in records:
+            if is_genesis(record):
+                continue
+            delivery = read_delivery(record)
+            if delivery.sequence > state.sequence + 1:
+                raise InvariantError(
+                    f"{partition.topic} lane {partition.number} offset {record.offset}: number {delivery.sequence}"
+                    f" comes after {state.sequence}; another dispatcher left out what lies between"
+                )
+            if delivery.sequence == state.sequence + 1:
+                state.sequence, state.position = delivery.sequence, delivery.position
+        state.end = end
+        return state.sequence == before

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import structlog
 
@@ -12,9 +13,10 @@ from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.dispatch.portions import parts, portions
 from lienthong.dispatch.tails import Tail
 from lienthong.kernel.bus import Bus, Publisher, Row
+from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
-from lienthong.kernel.ledger import Outcome
+from lienthong.kernel.ledger import Outcome, Record
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
@@ -97,7 +99,7 @@ class _Part:
         }
         if unknown:
             await publisher.know({partition.topic for partition in unknown})
-            self._inboxes.set(await self._read_states(unknown))
+            self._inboxes.set(await self._read_states(unknown, follower))
         for part in parts(counting):
             rows: dict[Partition, list[Row]] = {}
             async for some in self._bus.pieces.cut(part, light=True):
@@ -126,8 +128,14 @@ class _Part:
                 metrics.dispatched.labels(agency, kind.decode()).inc(count)
             metrics.dispatched_bytes.labels(agency).inc(sum(len(row.value or b"") for row in some))
 
-    async def _read_states(self, delivered: Mapping[Partition, int | None]) -> dict[Partition, Inbox]:
-        """Where each inbox partition stands, given the last entry that is known to be in it."""
+    async def _read_states(
+        self, delivered: Mapping[Partition, int | None], follower: LedgerFollower
+    ) -> dict[Partition, Inbox]:
+        """Where each inbox partition stands, given the last entry that is known to be in it.
+
+        Raises:
+            UnavailableError: an inbox lacks what was delivered; the next session writes it again.
+        """
         async with self._bus.reader() as reader:
             begins = await reader.begins(delivered)
             ends = await reader.ends(delivered)
@@ -138,19 +146,45 @@ class _Part:
                     tails[Partition(record.topic, record.partition)].take(record)
             for one in ranges:
                 tails[one].read()
+        if lacking := {one: tail for one, tail in tails.items() if tail.lacking}:
+            await self._go_back(lacking, follower)
         return {one: tail.state for one, tail in tails.items()}
+
+    async def _go_back(self, lacking: Mapping[Partition, Tail], follower: LedgerFollower) -> NoReturn:
+        """Commit where the first of these inboxes ends, so that the next session goes on there.
+
+        Everything an inbox holds is left out then, and every entry gets the number it had.
+        """
+        back: dict[int, int] = {}
+        for one, tail in lacking.items():
+            start = tail.state.position + 1
+            back[one.number] = min(start, back.get(one.number, start))
+            _log.error(
+                "delivered_missing",
+                part=self.name,
+                topic=one.topic,
+                lane=one.number,
+                delivered=tail.delivered,
+                again_from=start,
+            )
+        await follower.go_back(back)
+        first = min(lacking)
+        raise UnavailableError(
+            f"{first.topic} lane {first.number} lacks what was delivered to it: it was made again, or another"
+            f" dispatcher committed; it is written again from ledger position {back[first.number]}"
+        )
 
     async def _resynchronise(self, disturbed: Mapping[Partition, int]) -> None:
         """Read what was written since we knew where these partitions ended, by us and by somebody else."""
         async with self._bus.reader() as reader:
             ends = await reader.ends(disturbed)
-        states = {one: Inbox(end=ends[one]) for one in disturbed}
+        written: dict[Partition, list[Record]] = {one: [] for one in disturbed}
         async for records in self._bus.scan({one: (since, ends[one]) for one, since in disturbed.items()}):
             for record in records:
-                states[Partition(record.topic, record.partition)].see(record)
-        for one, state in states.items():
+                written[Partition(record.topic, record.partition)].append(record)
+        for one, some in written.items():
             self._metrics.resynchronised.inc()
-            ahead = self._inboxes.ahead_of(one, state)
+            ahead = self._inboxes.read_on(one, some, ends[one])
             _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=ahead)
 
     def _tell(self, follower: LedgerFollower) -> None:

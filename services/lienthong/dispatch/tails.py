@@ -52,6 +52,15 @@ class Tail:
             return True
         return self.first <= max(self.begin, self.state.sequence)
 
+    @property
+    def lacking(self) -> bool:
+        """Whether what is known to have been delivered is not there, once it is proven where the inbox stands.
+
+        Then the topic was made again or lost its records, or a dispatcher committed for another one: to go on from
+        here would leave out what lies between.
+        """
+        return self.delivered is not None and self.state.position < self.delivered
+
     def further(self) -> tuple[int, int]:
         """Offsets to be read next: from the first one up to, not including, the second one; each time more."""
         depth = max(1, _DEEPER * (self.end - self.first))

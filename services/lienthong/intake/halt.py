@@ -11,7 +11,7 @@ from collections import Counter
 from hashlib import sha256
 from typing import NamedTuple
 
-from lienthong.intake.limit import Excess, RejectionWindow, by_agency
+from lienthong.intake.limit import Excess, Limit, RejectionWindow, by_agency
 from lienthong.intake.rounds import Round
 from lienthong.kernel.directory import Directory
 
@@ -69,26 +69,29 @@ class Brake:
     """Decides whether a round may be appended. All parts of a process share one: they halt together.
 
     Args:
-        window: recent verdicts.
-        share: the limit, for the sentence that says why.
+        limit: when to halt. Its window is also how long nothing halts after the operator has said that the
+            rejections are right: what waits then is rejected like what tripped it.
     """
 
-    def __init__(self, window: RejectionWindow, share: float) -> None:
-        self._window = window
-        self._share = share
+    def __init__(self, limit: Limit) -> None:
+        self._window = RejectionWindow(limit)
+        self._limit = limit
         self._halts: dict[bytes, Halt] = {}
 
-    def admits(self, done: Round, *, part: str, now: float, at: int) -> bool:
+    def admits(self, done: Round, directory: Directory, *, part: str, now: float, at: int) -> bool:
         """Whether a round may be appended; if not, none of it is, for a halt stands, before or now.
 
         Args:
             done: the round.
+            directory: holds what the operator has said of halts.
             part: name of what judged it.
             now: seconds of a clock that never goes back.
             at: milliseconds since 1970 UTC.
         """
         if self._halts:
             return False
+        if abs(at - directory.rejections_stand_at) < self._limit.window_seconds * 1000:
+            return True
         excess = self._window.note(by_agency(done.accepted, done.rejected), now)
         if excess is None:
             return True
@@ -105,7 +108,7 @@ class Brake:
         example = next((f"; for instance {one.agency}: {one.detail[:100]}" for one in done.rejections), "")
         return (
             f"too much is rejected: {excess.records} records of {excess.rejecting} of {excess.heard} agencies, mean"
-            f" share {excess.share:.2f}, limit {self._share:g} ({told} in the last round{example})"
+            f" share {excess.share:.2f}, limit {self._limit.share:g} ({told} in the last round{example})"
         )
 
     def found(self, note: str, directory: Directory) -> bool:

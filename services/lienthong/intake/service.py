@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from lienthong.intake.halt import GROUP, Brake, Halt, generation_of, write_note
-from lienthong.intake.limit import Limit, RejectionWindow
+from lienthong.intake.limit import Limit
 from lienthong.intake.metrics import IntakeMetrics
 from lienthong.intake.rounds import Round, judge_round
 from lienthong.kernel.bus import Bus, Publisher, Reader
@@ -56,8 +56,9 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
 
 def _brake(context: Context) -> Brake:
     settings = context.settings
-    limit = Limit(settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds)
-    return Brake(RejectionWindow(limit), limit.share)
+    return Brake(
+        Limit(settings.halt_share, settings.halt_agencies, settings.halt_records, settings.halt_window_seconds)
+    )
 
 
 class _Part:
@@ -140,8 +141,8 @@ class _Part:
         quarantine: Publisher,
     ) -> None:
         done = await self._judged(records)
-        now = asyncio.get_running_loop().time()
-        if self._brake.admits(done, part=self.name, now=now, at=self._context.clock()):
+        now, directory = asyncio.get_running_loop().time(), self._judge.directory
+        if self._brake.admits(done, directory, part=self.name, now=now, at=self._context.clock()):
             await self._append(done, ledger, quarantine)
         else:
             # Nothing of it is said to anybody: it is read and judged again when the halt is lifted.

@@ -17,11 +17,12 @@ from lienthong.kernel.statement import Kind, Statement, statement_decoder
 from lienthong.kernel.trust import OPERATOR, Trust
 from lienthong.kernel.versions import Versions
 
-__all__ = ["HALT_LIFTED", "Agency", "Directory", "Group", "Key", "Lift", "record_key"]
+__all__ = ["HALT_LIFTED", "REJECTIONS_STAND", "Agency", "Directory", "Group", "Key", "Lift", "record_key"]
 
 _MAX_STEPS = 16
 """Most agencies that are met on the way from a code to the inbox that its mail goes to, itself included."""
 HALT_LIFTED = "03"
+REJECTIONS_STAND = "02"
 """Status under which the operator acknowledges a halt: go on."""
 _RECORDED = (Kind.AGENCY, Kind.KEY, Kind.GROUP, Kind.ACKNOWLEDGEMENT)
 _BATCH_NODES = 10_000
@@ -95,11 +96,13 @@ class Key(NamedTuple):
 
 
 class Lift(NamedTuple):
-    """The operator's word that halts (ids of 32 bytes) are over, why, and when it was said."""
+    """The operator's word that halts (ids of 32 bytes) are over, why, and when it was said (ms since 1970 UTC)."""
 
     halts: tuple[bytes, ...]
     why: str
     created: int
+    rejections_stand: bool
+    """What was rejected is rejected rightly, and more of it is expected."""
 
 
 def record_key(statement: Statement) -> bytes:
@@ -162,6 +165,8 @@ class Directory:
         self._connected: dict[str, None] = {}
         self._older_codes: dict[str, str] | None = None
         self._lifted: set[bytes] = set()
+        self.rejections_stand_at = 0
+        """When the operator last lifted a halt by the word that the rejections are right, ms since 1970 UTC."""
         self.known_at = 0
         """Newest moment recorded in any fact applied, milliseconds since 1970 UTC."""
 
@@ -210,10 +215,16 @@ class Directory:
     def _lift(self, statement: Statement) -> Lift:
         """No verdict depends on it, so it does not move `known_at`."""
         body = statement.body
-        if body["status"] != HALT_LIFTED:
-            raise RejectedError(Reason.WRONG_SENDER, f"the operator acknowledges halts with status {HALT_LIFTED} only")
+        if body["status"] not in (HALT_LIFTED, REJECTIONS_STAND):
+            raise RejectedError(
+                Reason.WRONG_SENDER,
+                f"the operator acknowledges halts with status {HALT_LIFTED} or {REJECTIONS_STAND} only",
+            )
         self._lifted.update(body["documents"])
-        return Lift(tuple(body["documents"]), body["reason"], statement.created)
+        stand = body["status"] == REJECTIONS_STAND
+        if stand:
+            self.rejections_stand_at = max(self.rejections_stand_at, statement.created)
+        return Lift(tuple(body["documents"]), body["reason"], statement.created, stand)
 
     def is_lifted(self, halt: bytes) -> bool:
         """Whether the operator has said that a halt (id of 32 bytes) is over."""

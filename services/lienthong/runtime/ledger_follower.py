@@ -200,6 +200,14 @@ class LedgerFollower:
         """Entries not yet taken, by lane, as of the last seconds."""
         return {one.number: max(0, self._ends.get(one, 0) - self.positions[one]) for one in self._partitions}
 
+    async def go_back(self, to: Mapping[int, int]) -> None:
+        """Store earlier ledger offsets of some lanes; the next follower goes on from there, this one is done.
+
+        Raises:
+            UnavailableError: Kafka does not answer; whether they are stored is unknown.
+        """
+        await self._reader.commit({Partition(LEDGER, lane): offset for lane, offset in to.items()})
+
     async def commit(self, *, at_once: bool = False, up_to: Mapping[int, int] = MappingProxyType({})) -> None:
         """Store the positions if some time has passed since they were stored last.
 

@@ -123,10 +123,22 @@ def test_a_lift_is_signed_kept_by_its_halt_and_moves_nothing_else() -> None:
     halts = (bytes(32), bytes(range(32)))
     row = sign_lift(halts, "đồng hồ đã chỉnh", "LT", OPERATOR_KEY, ORIGIN, LATER)
     assert not directory.is_lifted(halts[0])
-    assert Lift(halts, "đồng hồ đã chỉnh", LATER) == directory.apply(row.value or b"")
+    assert Lift(halts, "đồng hồ đã chỉnh", LATER, rejections_stand=False) == directory.apply(row.value or b"")
     assert all(directory.is_lifted(halt) for halt in halts)
     assert not directory.is_lifted(bytes([1]) * 32)
     assert (f"lift/{'00' * 32}".encode(), known) == (row.key, directory.known_at)
+
+
+def test_the_operator_may_stand_by_rejections() -> None:
+    """The directory tells since when; an older word that arrives again changes nothing."""
+    directory = directory_of(*agencies(listed("H37")))
+    for now in (LATER, NOW):
+        row = sign_lift([bytes(32)], "khóa bị thu hồi", "LT", OPERATOR_KEY, ORIGIN, now, rejections_stand=True)
+        lift = directory.apply(row.value or b"")
+        assert isinstance(lift, Lift)
+        assert lift.rejections_stand
+    assert directory.is_lifted(bytes(32))
+    assert LATER == directory.rejections_stand_at
 
 
 @pytest.mark.parametrize(("halts", "why"), [([], "x"), ([bytes(32)] * 2, "x"), ([bytes(32)], "x" * 501)])
@@ -140,7 +152,7 @@ def test_an_acknowledgement_lifts_only_by_the_operator_and_with_its_status() -> 
     """Another key's is not believed, another status is none."""
     by_somebody = sign_lift([bytes(32)], "x", "LT", key_named("somebody"), ORIGIN, NOW)
     refusing = seal(
-        [acknowledgement(sender=OPERATOR, body={"documents": [bytes(32)], "status": "02", "reason": "x"})],
+        [acknowledgement(sender=OPERATOR, body={"documents": [bytes(32)], "status": "16", "reason": "x"})],
         signer=OPERATOR_KEY, purpose=Purpose.DIRECTORY,
     )[0]  # fmt: skip
     directory = Directory(TRUST)

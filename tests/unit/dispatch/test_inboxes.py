@@ -139,15 +139,30 @@ def test_a_record_that_dispatch_did_not_write_is_an_alarm() -> None:
         Inbox(end=4).see(Rec(ONE.topic, 1, 3, b"", (("sequence", b"x"),)))
 
 
-def test_after_a_disturbance_the_newer_numbers_win() -> None:
-    """Ours when we are ahead, the other's when it is."""
+def test_an_inbox_that_ends_before_where_it_ended_is_an_alarm() -> None:
+    """It was made again, and our numbers are not its numbers."""
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
-    assert made.ahead_of(ONE, Inbox(sequence=5, position=50, end=9))
-    assert made.ahead_of(ONE, Inbox(sequence=4, position=40, end=9))
-    assert not made.ahead_of(ONE, Inbox(sequence=7, position=70, end=12))
+    rows = made.number([taken(60, "H26")])
+    with pytest.raises(InvariantError, match=f"{ONE.topic} lane 1 ended at offset 6 and now took a record at 1"):
+        made.written(rows, {ONE: Appended(1, 1)})
+
+
+def test_after_a_disturbance_the_newer_numbers_win() -> None:
+    """Ours when we are ahead, the other's when it is; what both wrote stands there twice."""
+    made = inboxes(one=Inbox(sequence=5, position=50, end=6))
+    assert made.read_on(ONE, [delivered(6, 4, 40), delivered(7, 5, 50)], 8)
+    others = [delivered(8 + number, 4 + number, 40 + 10 * number) for number in range(4)]
+    assert not made.read_on(ONE, [*others, delivered(12, 5, 50)], 13)
     rows = made.number([taken(70, "H26"), taken(71, "H26")])
     assert [(8, 71)] == [(one.sequence, one.position) for one in deliveries(rows[ONE])]
-    assert {} == made.written(rows, {ONE: Appended(12, 12)})
+    assert {} == made.written(rows, {ONE: Appended(13, 13)})
+
+
+def test_another_dispatcher_that_leaves_out_numbers_is_an_alarm() -> None:
+    """It wrote for an inbox that was there before; to take its number would leave out what lies between for good."""
+    made = inboxes(one=Inbox(sequence=5, position=50, end=6))
+    with pytest.raises(InvariantError, match="offset 7: number 8 comes after 6"):
+        made.read_on(ONE, [delivered(6, 6, 60), delivered(7, 8, 80)], 8)
 
 
 # -- two dispatchers at once, each of which may crash
@@ -181,13 +196,8 @@ class Dispatcher:
             for record in self.log[slice(*tail.further())]:
                 tail.take(record)
             tail.read()
+        assert not tail.lacking
         return tail.state
-
-    def _read_from(self, since: int) -> Inbox:
-        state = Inbox(end=len(self.log))
-        for record in self.log[since:]:
-            state.see(record)
-        return state
 
     def work(self, count: int, *, crash: bool) -> None:
         """Deliver the next entries; a crash comes after the append and before anything is noted."""
@@ -201,7 +211,7 @@ class Dispatcher:
             self.restart()
             return
         for partition, since in self.inboxes.written(rows, appended).items():
-            self.inboxes.ahead_of(partition, self._read_from(since))
+            self.inboxes.read_on(partition, self.log[since:], len(self.log))
         self.position = min(self.position + count, len(self.ledger))
 
     def commit(self) -> None:

@@ -121,3 +121,22 @@ def test_each_look_goes_further_back(known: int | None) -> None:
         spans.append(tail.further())
         tail.read()
     assert [(999, 1_000), (992, 999), (936, 992), (488, 936)] == spans
+
+
+def test_an_inbox_that_lacks_what_was_delivered_says_so() -> None:
+    """Made again, or written by a dispatcher that another one's commit took further: going on would leave out some."""
+    for log, lacking in (
+        (log_of(range(1, 101)), False),
+        (log_of(range(1, 121)), False),
+        (log_of(range(1, 100)), True),
+        (log_of([]), True),
+        ([], True),
+        (log_of([*range(1, 51), *range(1, 31)]), True),
+    ):
+        tail = Tail(0, len(log), 100 * BETWEEN)
+        while not tail.proven:
+            for record in log[slice(*tail.further())]:
+                tail.take(record)
+            tail.read()
+        assert lacking is tail.lacking
+    assert not Tail(0, 0, None).lacking

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lienthong.directory.records import sign_lift
 from lienthong.intake.halt import Brake, Halt, generation_of, read_note, write_note
-from lienthong.intake.limit import Limit, RejectionWindow
+from lienthong.intake.limit import Limit
 from lienthong.intake.rounds import Rejection, Round
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.reasons import Reason
@@ -16,7 +16,7 @@ from unit.kernel.world import NOW, OPERATOR_KEY, ORIGIN, TRUST, quick
 
 def brake() -> Brake:
     """A brake with the usual limit."""
-    return Brake(RejectionWindow(Limit(0.5, 3, 20, 300.0)), 0.5)
+    return Brake(Limit(0.5, 3, 20, 300.0))
 
 
 def rejected(agencies: int, count: int = 10) -> Round:
@@ -29,25 +29,26 @@ def rejected(agencies: int, count: int = 10) -> Round:
     return done
 
 
-def lifted(*halts: bytes) -> Directory:
+def lifted(*halts: bytes, rejections_stand: bool = False) -> Directory:
     """A directory in which the operator lifted halts."""
     directory = Directory(TRUST)
-    directory.apply(sign_lift(halts, "the clock is mended", "LT", OPERATOR_KEY, ORIGIN, NOW).value or b"")
+    row = sign_lift(halts, "as I found", "LT", OPERATOR_KEY, ORIGIN, NOW, rejections_stand=rejections_stand)
+    directory.apply(row.value or b"")
     return directory
 
 
 def test_a_round_within_the_limit_is_admitted() -> None:
     """Also when all of it is rejected, as long as it is one agency's."""
     one = brake()
-    assert one.admits(rejected(1, 1_000), part="intake/ordinary", now=0.0, at=NOW)
+    assert one.admits(rejected(1, 1_000), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
     assert [] == one.standing(Directory(TRUST))
 
 
 def test_a_round_that_passes_the_limit_is_not_admitted_and_neither_is_anything_after_it() -> None:
     """The halt says what was rejected and why, for a person who is woken by it."""
     one = brake()
-    assert not one.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
-    assert not one.admits(Round(), part="intake/express", now=0.0, at=NOW)
+    assert not one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
+    assert not one.admits(Round(), Directory(TRUST), part="intake/express", now=0.0, at=NOW)
     (halt,) = one.standing(Directory(TRUST))
     assert (32, NOW) == (len(halt.id), halt.at)
     assert halt.why == (
@@ -59,22 +60,41 @@ def test_a_round_that_passes_the_limit_is_not_admitted_and_neither_is_anything_a
 def test_only_the_halt_that_the_operator_named_is_lifted() -> None:
     """Then counting begins anew."""
     one = brake()
-    one.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
+    one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
     (halt,) = one.standing(Directory(TRUST))
     assert [halt] == one.standing(lifted(bytes(32)))
     assert [] == one.standing(lifted(bytes(32), halt.id))
-    assert one.admits(rejected(3, 1), part="intake/ordinary", now=0.0, at=NOW)
+    assert one.admits(rejected(3, 1), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
+
+
+def test_what_is_rejected_rightly_goes_on_when_the_operator_says_so() -> None:
+    """The same records halt it again when they were to be mended; when they are right, nothing halts for a window."""
+    one = brake()
+    one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
+    (halt,) = one.standing(Directory(TRUST))
+    mended = lifted(halt.id)
+    assert [] == one.standing(mended)
+    assert not one.admits(rejected(3), mended, part="intake/ordinary", now=1.0, at=NOW + 1_000)
+
+    (again,) = one.standing(mended)
+    right = lifted(halt.id, again.id, rejections_stand=True)
+    assert [] == one.standing(right)
+    for seconds in (2, 100, 299):
+        assert one.admits(rejected(3), right, part="intake/ordinary", now=seconds, at=NOW + seconds * 1_000)
+    # Another process of intake knows it as well, and a later fault halts all of them.
+    assert brake().admits(rejected(3), right, part="intake/ordinary", now=0.0, at=NOW + 10_000)
+    assert not one.admits(rejected(3), right, part="intake/ordinary", now=300.0, at=NOW + 300_000)
 
 
 def test_a_halt_that_was_noted_stands_after_a_restart_until_it_is_lifted() -> None:
     """A new process finds it beside the offset and takes nothing."""
     first, second = brake(), brake()
-    first.admits(rejected(3), part="intake/ordinary", now=0.0, at=NOW)
+    first.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
     (halt,) = first.standing(Directory(TRUST))
 
     assert second.found(write_note("g", halt), Directory(TRUST))
     assert [halt] == second.standing(Directory(TRUST))
-    assert not second.admits(Round(), part="intake/ordinary", now=0.0, at=NOW)
+    assert not second.admits(Round(), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
     assert [] == second.standing(lifted(halt.id))
     assert not brake().found(write_note("g", halt), lifted(halt.id))
 
@@ -84,7 +104,7 @@ def test_the_same_round_at_another_moment_is_another_halt() -> None:
     ids = set()
     for at in (NOW, NOW + 1):
         one = brake()
-        one.admits(rejected(3), part="intake/ordinary", now=0.0, at=at)
+        one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=at)
         ids.add(one.standing(Directory(TRUST))[0].id)
     assert 2 == len(ids)
 
