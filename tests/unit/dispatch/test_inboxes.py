@@ -139,6 +139,13 @@ def test_a_record_that_dispatch_did_not_write_is_an_alarm() -> None:
         Inbox(end=4).see(Rec(ONE.topic, 1, 3, b"", (("sequence", b"x"),)))
 
 
+def test_where_the_broker_does_not_know_any_more_the_inbox_is_read() -> None:
+    """It says so of a batch that came twice, the first time long ago."""
+    made = inboxes(one=Inbox(sequence=5, position=50, end=6))
+    rows = made.number([taken(60, "H26")])
+    assert {ONE: 6} == made.written(rows, {ONE: Appended(-1, -1)})
+
+
 def test_an_inbox_that_ends_before_where_it_ended_is_an_alarm() -> None:
     """It was made again, and our numbers are not its numbers."""
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
