@@ -7,6 +7,7 @@ its exit code to `code`. The commands' own modules are loaded by each command, a
 
 import gc
 import importlib
+import io
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ _LIBRARIES = (
 def _command(request: dict[str, Any], folder: Path) -> int:
     """Be the command; its exit code."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin = Path(os.devnull).open(encoding="ascii")  # the server's has later requests in its buffer
+    sys.stdin = io.StringIO()  # the server's has later requests in its buffer
     for name, number in (("out", 1), ("err", 2)):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.environ.clear()

@@ -67,8 +67,10 @@ def _repeated_number() -> AbstractContextManager[Any]:
     """Dispatch begins with the number that an inbox ends with, and not with the next one."""
     read = dispatch._Part._read_states
 
-    async def one_less(part: dispatch._Part, delivered: Mapping[Partition, int | None]) -> dict[Partition, Inbox]:
-        states = await read(part, delivered)
+    async def one_less(
+        part: dispatch._Part, delivered: Mapping[Partition, int | None], follower: LedgerFollower
+    ) -> dict[Partition, Inbox]:
+        states = await read(part, delivered, follower)
         for state in states.values():
             state.sequence = max(0, state.sequence - 1)
         return states

@@ -25,7 +25,9 @@ app = typer.Typer(add_completion=False)
 def resume(
     halts: Annotated[list[str] | None, typer.Argument(help="Ids of halts, or how they begin; all with --all.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Lift all that stand.")] = False,
-    why: Annotated[str, typer.Option("--why", "--reason", help="What was found, and mended; it is signed and kept.")] = "",
+    why: Annotated[
+        str, typer.Option("--why", "--reason", help="What was found, and mended; it is signed and kept.")
+    ] = "",
     right: Annotated[
         bool,
         typer.Option(
