@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 T      ?=
-JOBS   ?= 1
 CASES  ?= 200000
 .DEFAULT_GOAL := help
 
@@ -46,8 +45,8 @@ demo: $(VENV)/run ## Watch documents travel over a real Kafka; ARGS="--documents
 	@$(BIN)/lienthong demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/dev ## Run all tests, against a real Kafka; T=path or -k narrows, JOBS=2 runs two files at a time
-	@$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile) $(T)
+test: $(VENV)/dev ## Run all tests, against a real Kafka; T=path or -k narrows
+	@$(BIN)/python -m pytest $(T)
 
 .PHONY: quick
 quick: $(VENV)/dev ## Run the tests that need no Kafka
