@@ -112,14 +112,18 @@ def _lost(history: History) -> Iterator[Violation]:
     accepted = {entry.id for entry in _documents(history)}
     rejected = _rejected(history)
     delivered = {(line.agency, line.id) for line in history.inboxes}
+    renewed = {(one.agency, one.id): one.renewed_as for one in history.outboxes if one.renewed_as}
     for send in history.sends:
-        if send.outcome is not Outcome.OK or send.id in rejected:
+        identity = send.id
+        while newer := renewed.pop((send.agency, identity), ""):
+            identity = newer
+        if send.outcome is not Outcome.OK or identity in rejected:
             continue
-        if send.id not in accepted:
+        if identity not in accepted:
             yield Violation(Kind.LOST, f"{send.agency} sent {send.subject} ok and the ledger does not have it")
             continue
         for recipient in send.recipients:
-            if (recipient, send.id) not in delivered:
+            if (recipient, identity) not in delivered:
                 yield Violation(Kind.LOST, f"{send.subject} of {send.agency} is not in the inbox of {recipient}")
 
 

@@ -181,6 +181,8 @@ class Outbox(NamedTuple):
     state: str
     reason: str
     acknowledged_by: tuple[str, ...]
+    renewed_as: str = ""
+    """Id under which it was signed anew because its time was over, or wrong; empty: it was not."""
 
 
 class History(NamedTuple):

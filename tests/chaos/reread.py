@@ -112,10 +112,17 @@ def read_outboxes(home: Path, agencies: Iterable[str]) -> list[Outbox]:
             answers: dict[int, set[str]] = defaultdict(set)
             for number, recipient in store.execute("SELECT number, agency FROM answer"):
                 answers[number].add(recipient)
-            rows = store.execute("SELECT number, id, state, reason FROM outbox WHERE kind = 'document'")
+            rows = store.execute("SELECT number, id, state, reason, renewed_as FROM outbox WHERE kind = 'document'")
             found += [
-                Outbox(agency, identity.hex(), _STATES.get(state, str(state)), reason, tuple(sorted(answers[number])))
-                for number, identity, state, reason in rows
+                Outbox(
+                    agency,
+                    identity.hex(),
+                    _STATES.get(state, str(state)),
+                    reason,
+                    tuple(sorted(answers[number])),
+                    (renewed_as or b"").hex(),
+                )
+                for number, identity, state, reason, renewed_as in rows
             ]
         finally:
             store.close()

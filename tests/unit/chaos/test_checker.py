@@ -358,3 +358,15 @@ def test_damage_that_a_fault_explains_is_right_only_with_it() -> None:
     assert [] == check(history, Allowed(damage=("the topic was made anew",)))
     history.damage.append("lane 1: a hole")
     assert {Kind.AUDIT} == kinds(check(history, Allowed(damage=("the topic was made anew",))))
+
+
+def test_what_was_signed_anew_is_looked_for_under_its_new_id() -> None:
+    """A client with a wrong clock, or off for a week, says the same under another id; that one must be there."""
+    history = clean()
+    at, send = next((at, one) for at, one in enumerate(history.sends) if one.outcome is Outcome.OK)
+    history.sends[at] = send._replace(id="the id before")
+    assert {Kind.LOST} == kinds(check(history))
+    history.outboxes.append(Outbox(send.agency, "the id before", "renewed", "", (), send.id))
+    assert [] == check(history)
+    history.outboxes[-1] = history.outboxes[-1]._replace(renewed_as="nowhere")
+    assert {Kind.LOST} == kinds(check(history))
