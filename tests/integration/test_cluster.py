@@ -17,9 +17,9 @@ from lienthong.kernel.topics import DIRECTORY, LEDGER, outbox
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 HEAP_MIB = 256
-WATCH_SECONDS = 90.0
+WATCH_SECONDS = 30.0
 """A bound, not a measure: how long it takes is measured by ``python -m chaos.failover``."""
-STILL_SECONDS = 120.0
+STILL_SECONDS = 60.0
 """A broker that stands still is noticed by the answers that it owes, for which nobody waits longer than 5 s; where it
 also led the controllers, they elect another one first."""
 MORE = 25
