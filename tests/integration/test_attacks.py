@@ -23,6 +23,8 @@ from lienthong.kernel.seal import Seal
 from lienthong.kernel.topics import Partition, inbox, outbox
 
 LANE = 1
+DAMAGED = "H90"
+"""Into its inbox somebody writes what no dispatcher does."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ async def backbone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ba
     """A backbone of this file's own, with all services."""
     folder = tmp_path_factory.mktemp("attacks")
     with EmbeddedKafka(folder / "kafka", heap_mib=512, port=free_port()) as node:
-        async with open_backbone(folder / "home", node.up()) as opened:
+        async with open_backbone(folder / "home", node.up(), (*AGENCIES, DAMAGED)) as opened:
             opened.node = node
             await opened.start("all")
             yield opened
@@ -183,6 +185,34 @@ async def test_a_number_that_leaps_stops_the_reader_with_an_alarm(backbone: Back
     await inject(backbone, "H53", row.value, sequence=10**9)
     with pytest.raises(InvariantError, match="records are missing"):
         await received(backbone, "H53")
+
+
+async def test_a_damaged_inbox_keeps_nothing_from_other_agencies(backbone: Backbone) -> None:
+    """Nor from itself: dispatch says what it found, goes on with its own numbers, and is started again as always."""
+    first = await send(backbone, "G22", DAMAGED)
+    for _ in range(2):
+        async with backbone.bus() as bus, bus.publisher() as publisher:
+            leap = Delivery(10**9, 10**12, now_ms(), now_ms(), bytes(32), "document")
+            rows = [Row(None, write_delivery(leap)), Row(b"no delivery", (("sequence", b"x"),))]
+            await publisher.append({Partition(inbox(DAMAGED), LANE): rows})
+        await send(backbone, "G22", DAMAGED)
+        sent = await send(backbone, "G22", "G09")
+        ids, _ = await received(backbone, "G09")
+        assert sent in ids
+        await backbone.services["all"].stop()
+        await backbone.start("all")
+
+    strange, ours = [], []
+    for record in await backbone.read(inbox(DAMAGED)):
+        try:
+            ours.append(read_delivery(record))
+        except InvariantError:
+            strange.append(record.offset)
+    assert 2 == len(strange)
+    assert first == ours[0].id
+    assert [1, 10**9, 2, 10**9, 3] == [one.sequence for one in ours]
+    said = (backbone.settings.home / "log" / "all.log").read_text("utf-8")
+    assert f"{inbox(DAMAGED)} lane {LANE} offset 2: number {10**9} c" in said
 
 
 async def test_a_number_that_no_database_holds_is_an_alarm_and_no_crash(backbone: Backbone) -> None:

@@ -9,7 +9,7 @@ from lienthong.kernel.ledger import Delivery, Record, is_genesis, read_delivery,
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.ledger_follower import Taken
 
-__all__ = ["Inbox", "Inboxes"]
+__all__ = ["Inbox", "Inboxes", "Others"]
 
 
 @dataclass(slots=True)
@@ -24,12 +24,33 @@ class Inbox:
         """Take a record of the log; of all that were taken the highest number is the one that counts.
 
         Raises:
-            InvariantError: it is no delivery: somebody else wrote to the inbox.
+            InvariantError: dispatch has not written it: it is no delivery, or its number is one that no log without
+                gaps has at this place.
         """
-        if not is_genesis(record):
-            delivery = read_delivery(record)
-            if delivery.sequence > self.sequence:
-                self.sequence, self.position = delivery.sequence, delivery.position
+        if is_genesis(record):
+            return
+        delivery = read_delivery(record)
+        if delivery.sequence > record.offset + 1:
+            raise InvariantError(
+                f"{record.topic} lane {record.partition} offset {record.offset}: number {delivery.sequence} cannot"
+                " stand here, too few records come before it"
+            )
+        if delivery.sequence > self.sequence:
+            self.sequence, self.position = delivery.sequence, delivery.position
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What somebody else has written into an inbox partition.
+
+    Attributes:
+        ahead: whether our numbers are at least as new.
+        strange: a sentence about each record that no dispatcher writes who knows what we know. It stays where it is,
+            and readers stop there; to make the topic again is up to a person.
+    """
+
+    ahead: bool
+    strange: list[str]
 
 
 class Inboxes:
@@ -93,32 +114,35 @@ class Inboxes:
             state.end = offsets.last + 1
         return disturbed
 
-    def read_on(self, partition: Partition, records: Iterable[Record], end: int) -> bool:
+    def read_on(self, partition: Partition, records: Iterable[Record], end: int) -> Others:
         """Take what was written since we knew where a partition ended, by us and by somebody else.
+
+        A number that leaps is not taken: whoever wrote it left out what lies between, and to go on from there would
+        leave it out for good.
 
         Args:
             partition: which.
             records: of its log, in order.
             end: offset the next record will get.
 
-        Returns:
-            Whether our numbers are at least as new as those read; otherwise those read are taken.
-
-        Raises:
-            InvariantError: a number leaps: the other one does not write what we write.
         """
         state = self._states[partition]
         before = state.sequence
+        strange = []
         for record in records:
             if is_genesis(record):
                 continue
-            delivery = read_delivery(record)
-            if delivery.sequence > state.sequence + 1:
-                raise InvariantError(
-                    f"{partition.topic} lane {partition.number} offset {record.offset}: number {delivery.sequence}"
-                    f" comes after {state.sequence}; another dispatcher left out what lies between"
-                )
+            try:
+                delivery = read_delivery(record)
+            except InvariantError as error:
+                strange.append(str(error))
+                continue
             if delivery.sequence == state.sequence + 1:
                 state.sequence, state.position = delivery.sequence, delivery.position
+            elif delivery.sequence > state.sequence:
+                strange.append(
+                    f"{partition.topic} lane {partition.number} offset {record.offset}: number {delivery.sequence}"
+                    f" comes after {state.sequence}"
+                )
         state.end = end
-        return state.sequence == before
+        return Others(state.sequence == before, strange)

@@ -20,6 +20,7 @@ class DispatchMetrics:
     delivery_seconds: Histogram
     acknowledgement_seconds: Histogram
     resynchronised: Counter
+    strange: Counter
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> Self:
@@ -46,5 +47,10 @@ class DispatchMetrics:
             resynchronised=Counter(
                 "lienthong_dispatch_resynchronised",
                 "Inbox partitions read again because somebody else wrote to them", registry=registry,
+            ),
+            strange=Counter(
+                "lienthong_dispatch_strange",
+                "Records met in inboxes that dispatch has not written; readers stop there", ["agency"],
+                registry=registry,
             ),
         )  # fmt: skip

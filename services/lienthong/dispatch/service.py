@@ -13,7 +13,7 @@ from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.dispatch.portions import parts, portions
 from lienthong.dispatch.tails import Tail
 from lienthong.kernel.bus import Bus, Publisher, Row
-from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Outcome, Record
@@ -118,8 +118,18 @@ class _Part:
                     acknowledged[one.lane].observe(seconds)
 
     async def _append(self, rows: Mapping[Partition, Sequence[Row]], publisher: Publisher) -> None:
+        """Append, and look at what somebody else has written meanwhile.
+
+        Raises:
+            UnavailableError: an inbox is not the one we knew; the next session looks anew where all of them stand.
+        """
         appended = await publisher.append(rows)
-        if disturbed := self._inboxes.written(rows, appended):
+        try:
+            disturbed = self._inboxes.written(rows, appended)
+        except InvariantError as error:
+            _log.error("inbox_made_again", part=self.name, error=str(error))
+            raise UnavailableError(str(error)) from error
+        if disturbed:
             await self._resynchronise(disturbed)
         metrics = self._metrics
         for partition, some in rows.items():
@@ -146,6 +156,8 @@ class _Part:
                     tails[Partition(record.topic, record.partition)].take(record)
             for one in ranges:
                 tails[one].read()
+        for one, tail in tails.items():
+            self._tell_strange(one, tail.strange)
         if lacking := {one: tail for one, tail in tails.items() if tail.lacking}:
             await self._go_back(lacking, follower)
         return {one: tail.state for one, tail in tails.items()}
@@ -184,8 +196,15 @@ class _Part:
                 written[Partition(record.topic, record.partition)].append(record)
         for one, some in written.items():
             self._metrics.resynchronised.inc()
-            ahead = self._inboxes.read_on(one, some, ends[one])
-            _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=ahead)
+            others = self._inboxes.read_on(one, some, ends[one])
+            _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=others.ahead)
+            self._tell_strange(one, others.strange)
+
+    def _tell_strange(self, partition: Partition, strange: Sequence[str]) -> None:
+        """An inbox with records that are not ours concerns its agency; the others have their documents all the same."""
+        if strange:
+            self._metrics.strange.labels(partition.topic.removeprefix(inbox(""))).inc(len(strange))
+            _log.error("strange_in_inbox", part=self.name, records=len(strange), first=strange[0])
 
     def _tell(self, follower: LedgerFollower) -> None:
         self._context.health.alive(self.name)

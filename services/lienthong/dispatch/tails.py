@@ -8,6 +8,7 @@ used to another document: for the reader it would be lost. So the last record pr
 from dataclasses import dataclass, field
 
 from lienthong.dispatch.inboxes import Inbox
+from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.ledger import Record
 
 __all__ = ["Tail"]
@@ -27,6 +28,8 @@ class Tail:
             dispatch committed; None: nothing is known.
         first: from which offset on it was read.
         state: what the records read say.
+        strange: a sentence about each record that dispatch has not written; it says nothing about where the inbox
+            stands.
     """
 
     begin: int
@@ -34,6 +37,7 @@ class Tail:
     delivered: int | None = None
     first: int = field(init=False)
     state: Inbox = field(init=False)
+    strange: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.first = self.end
@@ -67,12 +71,11 @@ class Tail:
         return max(self.begin, self.end - depth), self.first
 
     def take(self, record: Record) -> None:
-        """Take a record of what is read next, in any order.
-
-        Raises:
-            InvariantError: it is no delivery: somebody else wrote to the inbox.
-        """
-        self.state.see(record)
+        """Take a record of what is read next, in any order."""
+        try:
+            self.state.see(record)
+        except InvariantError as error:
+            self.strange.append(str(error))
 
     def read(self) -> None:
         """Note that everything that `further` asked for was taken."""

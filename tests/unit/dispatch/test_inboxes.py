@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lienthong.dispatch.inboxes import Inbox, Inboxes
+from lienthong.dispatch.inboxes import Inbox, Inboxes, Others
 from lienthong.dispatch.tails import Tail
 from lienthong.kernel.bus import Appended, Row
 from lienthong.kernel.errors import InvariantError
@@ -137,6 +137,8 @@ def test_a_record_that_dispatch_did_not_write_is_an_alarm() -> None:
     """Somebody else wrote to the inbox."""
     with pytest.raises(InvariantError, match=f"{ONE.topic} lane 1 offset 3 is not a delivery"):
         Inbox(end=4).see(Rec(ONE.topic, 1, 3, b"", (("sequence", b"x"),)))
+    with pytest.raises(InvariantError, match="offset 3: number 5 cannot stand here"):
+        Inbox(end=4).see(delivered(3, 5, 50))
 
 
 def test_where_the_broker_does_not_know_any_more_the_inbox_is_read() -> None:
@@ -157,19 +159,28 @@ def test_an_inbox_that_ends_before_where_it_ended_is_an_alarm() -> None:
 def test_after_a_disturbance_the_newer_numbers_win() -> None:
     """Ours when we are ahead, the other's when it is; what both wrote stands there twice."""
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
-    assert made.read_on(ONE, [delivered(6, 4, 40), delivered(7, 5, 50)], 8)
+    assert Others(ahead=True, strange=[]) == made.read_on(ONE, [delivered(6, 4, 40), delivered(7, 5, 50)], 8)
     others = [delivered(8 + number, 4 + number, 40 + 10 * number) for number in range(4)]
-    assert not made.read_on(ONE, [*others, delivered(12, 5, 50)], 13)
+    assert Others(ahead=False, strange=[]) == made.read_on(ONE, [*others, delivered(12, 5, 50)], 13)
     rows = made.number([taken(70, "H26"), taken(71, "H26")])
     assert [(8, 71)] == [(one.sequence, one.position) for one in deliveries(rows[ONE])]
     assert {} == made.written(rows, {ONE: Appended(13, 13)})
 
 
-def test_another_dispatcher_that_leaves_out_numbers_is_an_alarm() -> None:
-    """It wrote for an inbox that was there before; to take its number would leave out what lies between for good."""
+def test_what_no_dispatcher_writes_is_named_and_not_taken() -> None:
+    """A number that leaps, for an inbox that was there before perhaps, and what is no delivery at all.
+
+    To take that number would leave out what lies between for good.
+    """
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
-    with pytest.raises(InvariantError, match="offset 7: number 8 comes after 6"):
-        made.read_on(ONE, [delivered(6, 6, 60), delivered(7, 8, 80)], 8)
+    records = [delivered(6, 6, 60), delivered(7, 8, 80), Rec(ONE.topic, 1, 8, b"", ()), delivered(9, 7, 70)]
+    others = made.read_on(ONE, records, 10)
+    assert not others.ahead
+    leap, garbage = others.strange
+    assert f"{ONE.topic} lane 1 offset 7: number 8 comes after 6" == leap
+    assert f"{ONE.topic} lane 1 offset 8 is not a delivery" in garbage
+    (row,) = deliveries(made.number([taken(80, "H26")])[ONE])
+    assert (8, 80) == (row.sequence, row.position)
 
 
 # -- two dispatchers at once, each of which may crash

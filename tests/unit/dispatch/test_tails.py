@@ -77,6 +77,21 @@ def test_it_is_read_back_to_what_is_known_to_be_delivered_and_not_much_further()
     assert 100 < count <= 1_000
 
 
+def test_strange_records_are_named_and_say_nothing_about_where_it_stands() -> None:
+    """A number that no log without gaps has at this place, and what is no delivery."""
+    log = log_of([*range(1, 101), 1_000])
+    log.append(Rec(*ONE, len(log), b"", ()))
+    tail = Tail(0, len(log), 100 * BETWEEN)
+    while not tail.proven:
+        for record in log[slice(*tail.further())]:
+            tail.take(record)
+        tail.read()
+    assert Inbox(100, 100 * BETWEEN, 103) == tail.state
+    assert not tail.lacking
+    assert 2 == len(tail.strange)
+    assert any("offset 101: number 1000 cannot stand here" in one for one in tail.strange)
+
+
 def test_an_inbox_that_lost_its_beginning_is_read_back_to_what_is_left() -> None:
     """Nothing before the first offset of the log is asked for."""
     log = log_of([*range(1, 101), *range(1, 51)])
