@@ -106,7 +106,9 @@ ROWS = (
                   (Query("sum by (part) (increase(lienthong_kafka_errors_total[15m]))", "{{part}}"),)),
             Panel("Void entries and foreign writes", "In a quarter of an hour.",
                   (Query("sum by (why) (increase(lienthong_dispatch_void_total[15m]))", "{{why}}"),
-                   Query("sum(increase(lienthong_dispatch_resynchronised_total[15m]))", "read again"))),
+                   Query("sum(increase(lienthong_dispatch_resynchronised_total[15m]))", "read again"),
+                   Query("sum by (agency) (increase(lienthong_dispatch_strange_total[15m]))",
+                         "damaged inbox of {{agency}}"))),
             Panel("Seals", "Share whose root had verified before; low under load: senders do not batch.",
                   (Query("sum(lienthong_seal_cache_hits) / "
                          "(sum(lienthong_seal_cache_hits) + sum(lienthong_seal_cache_misses))"),), "percentunit"),

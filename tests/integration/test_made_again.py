@@ -77,6 +77,27 @@ async def test_an_inbox_that_was_made_again_is_written_again_whatever_was_commit
     assert list(range(1, 36)) == [one.sequence for one in after]
 
 
+async def test_an_inbox_made_again_under_a_running_dispatcher_gets_everything(own_backbone: Backbone) -> None:
+    """Whatever was appended before that was noticed; every number stands for one document."""
+    backbone = own_backbone
+    async with backbone.bus() as bus, bus.publisher() as publisher:
+        await publisher.append({OUT: backbone.sealed("G22", "H26", 1)})
+        await backbone.start("intake")
+        dispatch = await backbone.start("dispatch")
+        before = await delivered(backbone, 1)
+        await bus.delete_topics([IN.topic])
+        await provision(backbone)
+        await publisher.append({OUT: backbone.sealed("G22", "H26", 4)})
+    async with asyncio.timeout(60):
+        found = await delivered(backbone, 5)
+        while {1, 2, 3, 4, 5} != {one.sequence for one in found}:
+            await asyncio.sleep(0.2)
+            found = await delivered(backbone, 5)
+    assert dispatch.pid is not None
+    assert before[0] in found
+    assert 5 == len({one.id for one in found}) == len({(one.sequence, one.id) for one in found})
+
+
 async def test_what_was_committed_of_the_topic_before_does_not_hide_what_the_new_one_begins_with(
     own_backbone: Backbone,
 ) -> None:

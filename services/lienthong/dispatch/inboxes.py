@@ -9,7 +9,7 @@ from lienthong.kernel.ledger import Delivery, Record, is_genesis, read_delivery,
 from lienthong.kernel.topics import Partition, inbox
 from lienthong.runtime.ledger_follower import Taken
 
-__all__ = ["Inbox", "Inboxes", "Others"]
+__all__ = ["Inbox", "Inboxes", "Strange"]
 
 
 @dataclass(slots=True)
@@ -39,18 +39,24 @@ class Inbox:
             self.sequence, self.position = delivery.sequence, delivery.position
 
 
-@dataclass(frozen=True, slots=True)
-class Others:
-    """What somebody else has written into an inbox partition.
+@dataclass(slots=True)
+class Strange:
+    """Records of an inbox partition that no dispatcher writes who knows what we know.
+
+    They stay where they are, and readers stop there; to make the topic again is up to a person.
 
     Attributes:
-        ahead: whether our numbers are at least as new.
-        strange: a sentence about each record that no dispatcher writes who knows what we know. It stays where it is,
-            and readers stop there; to make the topic again is up to a person.
+        count: how many were met.
+        first: a sentence about the first one.
     """
 
-    ahead: bool
-    strange: list[str]
+    count: int = 0
+    first: str = ""
+
+    def add(self, why: str) -> None:
+        """Note one more."""
+        self.count += 1
+        self.first = self.first or why
 
 
 class Inboxes:
@@ -96,26 +102,25 @@ class Inboxes:
 
         Returns:
             Partitions into which somebody else has written as well, and from which offset on they must be read.
-
-        Raises:
-            InvariantError: a partition ends before where it ended: it is not the one whose numbers we know.
         """
         disturbed = {}
         for partition, offsets in appended.items():
             state = self._states[partition]
-            # Below 0: the broker knows that it has the batch and no longer where.
-            if 0 <= offsets.first < state.end:
-                raise InvariantError(
-                    f"{partition.topic} lane {partition.number} ended at offset {state.end} and now took a record at"
-                    f" {offsets.first}: it was truncated or made again while it was written"
-                )
             if offsets.first != state.end or offsets.last != state.end + len(rows[partition]) - 1:
                 disturbed[partition] = state.end
             state.end = offsets.last + 1
         return disturbed
 
-    def read_on(self, partition: Partition, records: Iterable[Record], end: int) -> Others:
-        """Take what was written since we knew where a partition ended, by us and by somebody else.
+    def misplaced(self, appended: Mapping[Partition, Appended]) -> dict[Partition, Appended]:
+        """Of what was appended, what lies before where its partition ended.
+
+        That is not the log whose numbers we know: it was truncated or made again, and these numbers are not its.
+        """
+        # Below 0: the broker knows that it has the batch and no longer where.
+        return {one: offsets for one, offsets in appended.items() if 0 <= offsets.first < self._states[one].end}
+
+    def read_on(self, partition: Partition, records: Iterable[Record], strange: Strange) -> None:
+        """Take the next of what was written since we knew where a partition ended, by us and by somebody else.
 
         A number that leaps is not taken: whoever wrote it left out what lies between, and to go on from there would
         leave it out for good.
@@ -123,26 +128,29 @@ class Inboxes:
         Args:
             partition: which.
             records: of its log, in order.
-            end: offset the next record will get.
-
+            strange: what no dispatcher writes is noted there.
         """
         state = self._states[partition]
-        before = state.sequence
-        strange = []
         for record in records:
             if is_genesis(record):
                 continue
             try:
                 delivery = read_delivery(record)
             except InvariantError as error:
-                strange.append(str(error))
+                strange.add(str(error))
                 continue
             if delivery.sequence == state.sequence + 1:
                 state.sequence, state.position = delivery.sequence, delivery.position
             elif delivery.sequence > state.sequence:
-                strange.append(
+                strange.add(
                     f"{partition.topic} lane {partition.number} offset {record.offset}: number {delivery.sequence}"
                     f" comes after {state.sequence}"
                 )
-        state.end = end
-        return Others(state.sequence == before, strange)
+
+    def sequence(self, partition: Partition) -> int:
+        """The last number of a partition."""
+        return self._states[partition].sequence
+
+    def ends(self, partition: Partition, end: int) -> None:
+        """Note where a partition ends: the offset the next record will get."""
+        self._states[partition].end = end

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NoReturn
 
 import structlog
 
 from lienthong.dispatch.acknowledged import AcceptanceTimes
-from lienthong.dispatch.inboxes import Inbox, Inboxes
+from lienthong.dispatch.inboxes import Inbox, Inboxes, Strange
 from lienthong.dispatch.metrics import DispatchMetrics
 from lienthong.dispatch.portions import parts, portions
 from lienthong.dispatch.tails import Tail
-from lienthong.kernel.bus import Bus, Publisher, Row
+from lienthong.kernel.bus import Appended, Bus, Publisher, Row
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import EXPRESS_LANE
@@ -58,6 +58,7 @@ class _Part:
         self._metrics = metrics
         self._kafka = kafka
         self._inboxes = Inboxes()
+        self._misplaced: dict[Partition, Appended] = {}
         self._times = AcceptanceTimes()
 
     async def session(self, stopping: asyncio.Event) -> None:
@@ -124,12 +125,14 @@ class _Part:
             UnavailableError: an inbox is not the one we knew; the next session looks anew where all of them stand.
         """
         appended = await publisher.append(rows)
-        try:
-            disturbed = self._inboxes.written(rows, appended)
-        except InvariantError as error:
-            _log.error("inbox_made_again", part=self.name, error=str(error))
-            raise UnavailableError(str(error)) from error
-        if disturbed:
+        if misplaced := self._inboxes.misplaced(appended):
+            self._misplaced.update(misplaced)
+            for one, offsets in misplaced.items():
+                _log.error("inbox_made_again", part=self.name, topic=one.topic, lane=one.number, offset=offsets.first)
+            raise UnavailableError(
+                f"{min(misplaced).topic} was truncated or made again while it was written: it is read anew"
+            )
+        if disturbed := self._inboxes.written(rows, appended):
             await self._resynchronise(disturbed)
         metrics = self._metrics
         for partition, some in rows.items():
@@ -144,14 +147,17 @@ class _Part:
         """Where each inbox partition stands, given the last entry that is known to be in it.
 
         Raises:
-            UnavailableError: an inbox lacks what was delivered; the next session writes it again.
+            UnavailableError: an inbox lacks what was delivered; the next session writes it again. Or it was made
+                again while it was read.
         """
         async with self._bus.reader() as reader:
             begins = await reader.begins(delivered)
             ends = await reader.ends(delivered)
-        tails = {one: Tail(begins[one], ends[one], position) for one, position in delivered.items()}
+        tails = {
+            one: Tail(begins[one], ends[one], position, self._misplaced.get(one)) for one, position in delivered.items()
+        }
         while ranges := {one: tail.further() for one, tail in tails.items() if not tail.proven}:
-            async for records in self._bus.scan(ranges):
+            async for records in self._scan(ranges):
                 for record in records:
                     tails[Partition(record.topic, record.partition)].take(record)
             for one in ranges:
@@ -190,21 +196,37 @@ class _Part:
         """Read what was written since we knew where these partitions ended, by us and by somebody else."""
         async with self._bus.reader() as reader:
             ends = await reader.ends(disturbed)
-        written: dict[Partition, list[Record]] = {one: [] for one in disturbed}
-        async for records in self._bus.scan({one: (since, ends[one]) for one, since in disturbed.items()}):
-            for record in records:
-                written[Partition(record.topic, record.partition)].append(record)
-        for one, some in written.items():
+        before = {one: self._inboxes.sequence(one) for one in disturbed}
+        strange = {one: Strange() for one in disturbed}
+        # As they come: of a long pause's worth nothing may be kept.
+        async for records in self._scan({one: (since, ends[one]) for one, since in disturbed.items()}):
+            if records:
+                one = Partition(records[0].topic, records[0].partition)
+                self._inboxes.read_on(one, records, strange[one])
+        for one, end in ends.items():
+            self._inboxes.ends(one, end)
             self._metrics.resynchronised.inc()
-            others = self._inboxes.read_on(one, some, ends[one])
-            _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=others.ahead)
-            self._tell_strange(one, others.strange)
+            ahead = self._inboxes.sequence(one) == before[one]
+            _log.warning("another_dispatcher", part=self.name, topic=one.topic, lane=one.number, ahead=ahead)
+            self._tell_strange(one, strange[one])
 
-    def _tell_strange(self, partition: Partition, strange: Sequence[str]) -> None:
+    async def _scan(self, ranges: Mapping[Partition, tuple[int, int]]) -> AsyncIterator[Sequence[Record]]:
+        """Read inboxes.
+
+        Raises:
+            UnavailableError: Kafka does not answer, or an inbox was made again meanwhile; the next session looks anew.
+        """
+        try:
+            async for records in self._bus.scan(ranges):
+                yield records
+        except InvariantError as error:
+            raise UnavailableError(str(error)) from error
+
+    def _tell_strange(self, partition: Partition, strange: Strange) -> None:
         """An inbox with records that are not ours concerns its agency; the others have their documents all the same."""
-        if strange:
-            self._metrics.strange.labels(partition.topic.removeprefix(inbox(""))).inc(len(strange))
-            _log.error("strange_in_inbox", part=self.name, records=len(strange), first=strange[0])
+        if strange.count:
+            self._metrics.strange.labels(partition.topic.removeprefix(inbox(""))).inc(strange.count)
+            _log.error("strange_in_inbox", part=self.name, records=strange.count, first=strange.first)
 
     def _tell(self, follower: LedgerFollower) -> None:
         self._context.health.alive(self.name)

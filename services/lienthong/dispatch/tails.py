@@ -7,7 +7,8 @@ used to another document: for the reader it would be lost. So the last record pr
 
 from dataclasses import dataclass, field
 
-from lienthong.dispatch.inboxes import Inbox
+from lienthong.dispatch.inboxes import Inbox, Strange
+from lienthong.kernel.bus import Appended
 from lienthong.kernel.errors import InvariantError
 from lienthong.kernel.ledger import Record
 
@@ -27,17 +28,19 @@ class Tail:
         delivered: ledger position of the last entry of this inbox that is known to have been appended to it before
             dispatch committed; None: nothing is known.
         first: from which offset on it was read.
+        misplaced: offsets of what we appended ourselves while we took this log for another one.
         state: what the records read say.
-        strange: a sentence about each record that dispatch has not written; it says nothing about where the inbox
-            stands.
+        strange: records that say nothing about where the inbox stands: dispatch has not written them, or not for
+            this log.
     """
 
     begin: int
     end: int
     delivered: int | None = None
+    misplaced: Appended | None = None
     first: int = field(init=False)
     state: Inbox = field(init=False)
-    strange: list[str] = field(default_factory=list, init=False)
+    strange: Strange = field(default_factory=Strange, init=False)
 
     def __post_init__(self) -> None:
         self.first = self.end
@@ -72,10 +75,15 @@ class Tail:
 
     def take(self, record: Record) -> None:
         """Take a record of what is read next, in any order."""
+        if self.misplaced is not None and self.misplaced.first <= record.offset <= self.misplaced.last:
+            self.strange.add(
+                f"{record.topic} lane {record.partition} offset {record.offset} was written when the log was another"
+            )
+            return
         try:
             self.state.see(record)
         except InvariantError as error:
-            self.strange.append(str(error))
+            self.strange.add(str(error))
 
     def read(self) -> None:
         """Note that everything that `further` asked for was taken."""

@@ -7,6 +7,7 @@ when and why stays on record.
 """
 
 import json
+import math
 from collections import Counter
 from hashlib import sha256
 from typing import NamedTuple
@@ -70,13 +71,16 @@ class Brake:
 
     Args:
         limit: when to halt. Its window is also how long nothing halts after the operator has said that the
-            rejections are right: what waits then is rejected like what tripped it.
+            rejections are right: what waits then is rejected like what tripped it. Where the halt stood it runs from
+            when the word is heard, whatever the clocks say; a process that starts later goes by the clocks.
     """
 
     def __init__(self, limit: Limit) -> None:
         self._window = RejectionWindow(limit)
         self._limit = limit
         self._halts: dict[bytes, Halt] = {}
+        self._passes_until = -math.inf
+        self._heard_of = 0
 
     def admits(self, done: Round, directory: Directory, *, part: str, now: float, at: int) -> bool:
         """Whether a round may be appended; if not, none of it is, for a halt stands, before or now.
@@ -90,7 +94,10 @@ class Brake:
         """
         if self._halts:
             return False
-        if abs(at - directory.rejections_stand_at) < self._limit.window_seconds * 1000:
+        if now < self._passes_until:
+            return True
+        said_at = directory.rejections_stand_at
+        if said_at != self._heard_of and abs(at - said_at) < self._limit.window_seconds * 1000:
             return True
         excess = self._window.note(by_agency(done.accepted, done.rejected), now)
         if excess is None:
@@ -119,12 +126,20 @@ class Brake:
         self._halts[halt.id] = halt
         return True
 
-    def standing(self, directory: Directory) -> list[Halt]:
-        """Halts that the operator has not lifted yet, oldest first; when none stands any more, counting begins anew."""
+    def standing(self, directory: Directory, now: float) -> list[Halt]:
+        """Halts that the operator has not lifted yet, oldest first; when none stands any more, counting begins anew.
+
+        Args:
+            directory: holds what the operator has said of halts.
+            now: seconds of a clock that never goes back.
+        """
         if not self._halts:
             return []
         for lifted in [one for one in self._halts if directory.is_lifted(one)]:
             del self._halts[lifted]
+            if directory.rejections_stand(lifted):
+                self._passes_until = now + self._limit.window_seconds
+                self._heard_of = directory.rejections_stand_at
         if not self._halts:
             self._window.clear()
         return sorted(self._halts.values(), key=lambda halt: halt.at)

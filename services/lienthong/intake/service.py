@@ -150,7 +150,7 @@ class _Part:
 
     def _stands_still(self) -> bool:
         """Whether a halt stands; says so in readiness, metrics and log when that has changed."""
-        halts = self._brake.standing(self._judge.directory)
+        halts = self._brake.standing(self._judge.directory, asyncio.get_running_loop().time())
         if bool(halts) != self._halted:
             self._halted = bool(halts)
             self._metrics.halted.set(self._halted)
@@ -232,7 +232,7 @@ class _Part:
                 marked = {
                     one.number: one for one in sorted(self._positions, reverse=True) if one.number not in self._noted
                 }
-                (halt, *_) = self._brake.standing(self._judge.directory)
+                (halt, *_) = self._brake.standing(self._judge.directory, now)
                 noted = dict.fromkeys(marked.values(), halt)
                 changed.update({one: self._positions[one] for one in noted})
         elif not changed and pulse:

@@ -164,9 +164,9 @@ class Directory:
         self._keys: Versions[bytes, Key] = Versions()
         self._connected: dict[str, None] = {}
         self._older_codes: dict[str, str] | None = None
-        self._lifted: set[bytes] = set()
+        self._lifted: dict[bytes, bool] = {}
         self.rejections_stand_at = 0
-        """When the operator last lifted a halt by the word that the rejections are right, ms since 1970 UTC."""
+        """When the operator last said that the rejections of a halt are right, ms since 1970 UTC, by his own clock."""
         self.known_at = 0
         """Newest moment recorded in any fact applied, milliseconds since 1970 UTC."""
 
@@ -220,15 +220,21 @@ class Directory:
                 Reason.WRONG_SENDER,
                 f"the operator acknowledges halts with status {HALT_LIFTED} or {REJECTIONS_STAND} only",
             )
-        self._lifted.update(body["documents"])
         stand = body["status"] == REJECTIONS_STAND
+        for halt in body["documents"]:
+            self._lifted[halt] = stand
         if stand:
-            self.rejections_stand_at = max(self.rejections_stand_at, statement.created)
+            # The last word counts, also after one under a clock that was ahead.
+            self.rejections_stand_at = statement.created
         return Lift(tuple(body["documents"]), body["reason"], statement.created, stand)
 
     def is_lifted(self, halt: bytes) -> bool:
         """Whether the operator has said that a halt (id of 32 bytes) is over."""
         return halt in self._lifted
+
+    def rejections_stand(self, halt: bytes) -> bool:
+        """Whether the operator's last word about a halt was that the rejections are right."""
+        return self._lifted.get(halt, False)
 
     def agency(self, code: str, known: int | None = None) -> Agency | None:
         """The agency of this code, whatever its validity; as it was known at a time, or as it is."""

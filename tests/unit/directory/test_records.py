@@ -130,7 +130,7 @@ def test_a_lift_is_signed_kept_by_its_halt_and_moves_nothing_else() -> None:
 
 
 def test_the_operator_may_stand_by_rejections() -> None:
-    """The directory tells since when; an older word that arrives again changes nothing."""
+    """The directory tells since when; the last word counts, also after one under a clock that was ahead."""
     directory = directory_of(*agencies(listed("H37")))
     for now in (LATER, NOW):
         row = sign_lift([bytes(32)], "khóa bị thu hồi", "LT", OPERATOR_KEY, ORIGIN, now, rejections_stand=True)
@@ -138,7 +138,8 @@ def test_the_operator_may_stand_by_rejections() -> None:
         assert isinstance(lift, Lift)
         assert lift.rejections_stand
     assert directory.is_lifted(bytes(32))
-    assert LATER == directory.rejections_stand_at
+    assert NOW == directory.rejections_stand_at
+    assert directory.rejections_stand(bytes(32))
 
 
 @pytest.mark.parametrize(("halts", "why"), [([], "x"), ([bytes(32)] * 2, "x"), ([bytes(32)], "x" * 501)])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lienthong.dispatch.inboxes import Inbox, Inboxes, Others
+from lienthong.dispatch.inboxes import Inbox, Inboxes, Strange
 from lienthong.dispatch.tails import Tail
 from lienthong.kernel.bus import Appended, Row
 from lienthong.kernel.errors import InvariantError
@@ -148,20 +148,26 @@ def test_where_the_broker_does_not_know_any_more_the_inbox_is_read() -> None:
     assert {ONE: 6} == made.written(rows, {ONE: Appended(-1, -1)})
 
 
-def test_an_inbox_that_ends_before_where_it_ended_is_an_alarm() -> None:
+def test_what_lands_before_where_an_inbox_ended_is_misplaced() -> None:
     """It was made again, and our numbers are not its numbers."""
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
     rows = made.number([taken(60, "H26")])
-    with pytest.raises(InvariantError, match=f"{ONE.topic} lane 1 ended at offset 6 and now took a record at 1"):
-        made.written(rows, {ONE: Appended(1, 1)})
+    assert rows
+    assert {ONE: Appended(1, 1)} == made.misplaced({ONE: Appended(1, 1)})
+    assert {} == made.misplaced({ONE: Appended(6, 6)}) == made.misplaced({ONE: Appended(-1, -1)})
 
 
 def test_after_a_disturbance_the_newer_numbers_win() -> None:
     """Ours when we are ahead, the other's when it is; what both wrote stands there twice."""
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
-    assert Others(ahead=True, strange=[]) == made.read_on(ONE, [delivered(6, 4, 40), delivered(7, 5, 50)], 8)
+    strange = Strange()
+    made.read_on(ONE, [delivered(6, 4, 40), delivered(7, 5, 50)], strange)
+    assert 5 == made.sequence(ONE)
     others = [delivered(8 + number, 4 + number, 40 + 10 * number) for number in range(4)]
-    assert Others(ahead=False, strange=[]) == made.read_on(ONE, [*others, delivered(12, 5, 50)], 13)
+    made.read_on(ONE, others, strange)
+    made.read_on(ONE, [delivered(12, 5, 50)], strange)
+    assert (7, 0) == (made.sequence(ONE), strange.count)
+    made.ends(ONE, 13)
     rows = made.number([taken(70, "H26"), taken(71, "H26")])
     assert [(8, 71)] == [(one.sequence, one.position) for one in deliveries(rows[ONE])]
     assert {} == made.written(rows, {ONE: Appended(13, 13)})
@@ -174,11 +180,13 @@ def test_what_no_dispatcher_writes_is_named_and_not_taken() -> None:
     """
     made = inboxes(one=Inbox(sequence=5, position=50, end=6))
     records = [delivered(6, 6, 60), delivered(7, 8, 80), Rec(ONE.topic, 1, 8, b"", ()), delivered(9, 7, 70)]
-    others = made.read_on(ONE, records, 10)
-    assert not others.ahead
-    leap, garbage = others.strange
-    assert f"{ONE.topic} lane 1 offset 7: number 8 comes after 6" == leap
-    assert f"{ONE.topic} lane 1 offset 8 is not a delivery" in garbage
+    strange = Strange()
+    made.read_on(ONE, records, strange)
+    made.ends(ONE, 10)
+    assert Strange(2, f"{ONE.topic} lane 1 offset 7: number 8 comes after 6") == strange
+    garbage = Strange()
+    made.read_on(ONE, records[2:3], garbage)
+    assert f"{ONE.topic} lane 1 offset 8 is not a delivery" in garbage.first
     (row,) = deliveries(made.number([taken(80, "H26")])[ONE])
     assert (8, 80) == (row.sequence, row.position)
 
@@ -229,7 +237,9 @@ class Dispatcher:
             self.restart()
             return
         for partition, since in self.inboxes.written(rows, appended).items():
-            self.inboxes.read_on(partition, self.log[since:], len(self.log))
+            self.inboxes.read_on(partition, self.log[since:], strange := Strange())
+            assert not strange.count
+            self.inboxes.ends(partition, len(self.log))
         self.position = min(self.position + count, len(self.ledger))
 
     def commit(self) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lienthong.dispatch.inboxes import Inbox
 from lienthong.dispatch.tails import Tail
+from lienthong.kernel.bus import Appended
 from lienthong.kernel.ledger import GENESIS_HEADERS, Delivery, write_delivery
 from lienthong.kernel.topics import Partition, inbox
 from unit.dispatch.test_inboxes import Rec
@@ -88,8 +89,27 @@ def test_strange_records_are_named_and_say_nothing_about_where_it_stands() -> No
         tail.read()
     assert Inbox(100, 100 * BETWEEN, 103) == tail.state
     assert not tail.lacking
-    assert 2 == len(tail.strange)
-    assert any("offset 101: number 1000 cannot stand here" in one for one in tail.strange)
+    assert 2 == tail.strange.count
+    assert "offset 102 is not a delivery" in tail.strange.first
+
+    alone = Tail(0, len(log))
+    alone.take(log[101])
+    assert "offset 101: number 1000 cannot stand here" in alone.strange.first
+
+
+def test_what_we_appended_ourselves_when_the_log_was_another_says_nothing() -> None:
+    """The log lost its last record, or one of one record was made again: the number fits its place all the same."""
+    for kept in (0, 99):
+        log = log_of([*range(1, kept + 1), kept + 2])
+        misplaced = Appended(len(log) - 1, len(log) - 1)
+        tail = Tail(0, len(log), (kept + 1) * BETWEEN, misplaced)
+        while not tail.proven:
+            for record in log[slice(*tail.further())]:
+                tail.take(record)
+            tail.read()
+        assert kept == tail.state.sequence
+        assert tail.lacking
+        assert 1 == tail.strange.count
 
 
 def test_an_inbox_that_lost_its_beginning_is_read_back_to_what_is_left() -> None:

@@ -41,7 +41,7 @@ def test_a_round_within_the_limit_is_admitted() -> None:
     """Also when all of it is rejected, as long as it is one agency's."""
     one = brake()
     assert one.admits(rejected(1, 1_000), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
-    assert [] == one.standing(Directory(TRUST))
+    assert [] == one.standing(Directory(TRUST), 0.0)
 
 
 def test_a_round_that_passes_the_limit_is_not_admitted_and_neither_is_anything_after_it() -> None:
@@ -49,7 +49,7 @@ def test_a_round_that_passes_the_limit_is_not_admitted_and_neither_is_anything_a
     one = brake()
     assert not one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
     assert not one.admits(Round(), Directory(TRUST), part="intake/express", now=0.0, at=NOW)
-    (halt,) = one.standing(Directory(TRUST))
+    (halt,) = one.standing(Directory(TRUST), 0.0)
     assert (32, NOW) == (len(halt.id), halt.at)
     assert halt.why == (
         "too much is rejected: 30 records of 3 of 3 agencies, mean share 1.00, limit 0.5"
@@ -61,9 +61,9 @@ def test_only_the_halt_that_the_operator_named_is_lifted() -> None:
     """Then counting begins anew."""
     one = brake()
     one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
-    (halt,) = one.standing(Directory(TRUST))
-    assert [halt] == one.standing(lifted(bytes(32)))
-    assert [] == one.standing(lifted(bytes(32), halt.id))
+    (halt,) = one.standing(Directory(TRUST), 0.0)
+    assert [halt] == one.standing(lifted(bytes(32)), 0.0)
+    assert [] == one.standing(lifted(bytes(32), halt.id), 0.0)
     assert one.admits(rejected(3, 1), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
 
 
@@ -71,14 +71,14 @@ def test_what_is_rejected_rightly_goes_on_when_the_operator_says_so() -> None:
     """The same records halt it again when they were to be mended; when they are right, nothing halts for a window."""
     one = brake()
     one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
-    (halt,) = one.standing(Directory(TRUST))
+    (halt,) = one.standing(Directory(TRUST), 0.0)
     mended = lifted(halt.id)
-    assert [] == one.standing(mended)
+    assert [] == one.standing(mended, 0.0)
     assert not one.admits(rejected(3), mended, part="intake/ordinary", now=1.0, at=NOW + 1_000)
 
-    (again,) = one.standing(mended)
+    (again,) = one.standing(mended, 0.0)
     right = lifted(halt.id, again.id, rejections_stand=True)
-    assert [] == one.standing(right)
+    assert [] == one.standing(right, 0.0)
     for seconds in (2, 100, 299):
         assert one.admits(rejected(3), right, part="intake/ordinary", now=seconds, at=NOW + seconds * 1_000)
     # Another process of intake knows it as well, and a later fault halts all of them.
@@ -86,16 +86,28 @@ def test_what_is_rejected_rightly_goes_on_when_the_operator_says_so() -> None:
     assert not one.admits(rejected(3), right, part="intake/ordinary", now=300.0, at=NOW + 300_000)
 
 
+@pytest.mark.parametrize("skew_ms", [-86_400_000, -301_000, 301_000, 86_400_000])
+def test_the_word_that_rejections_are_right_needs_no_clock_where_the_halt_stood(skew_ms: int) -> None:
+    """The operator's clock may be a day off: it holds for a window from when it is heard, and never again."""
+    one = brake()
+    one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW + skew_ms)
+    (halt,) = one.standing(Directory(TRUST), 0.0)
+    right = lifted(halt.id, rejections_stand=True)
+    assert [] == one.standing(right, 50.0)
+    assert one.admits(rejected(3), right, part="intake/ordinary", now=349.0, at=NOW + skew_ms)
+    assert not one.admits(rejected(3), right, part="intake/ordinary", now=350.0, at=NOW)
+
+
 def test_a_halt_that_was_noted_stands_after_a_restart_until_it_is_lifted() -> None:
     """A new process finds it beside the offset and takes nothing."""
     first, second = brake(), brake()
     first.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
-    (halt,) = first.standing(Directory(TRUST))
+    (halt,) = first.standing(Directory(TRUST), 0.0)
 
     assert second.found(write_note("g", halt), Directory(TRUST))
-    assert [halt] == second.standing(Directory(TRUST))
+    assert [halt] == second.standing(Directory(TRUST), 0.0)
     assert not second.admits(Round(), Directory(TRUST), part="intake/ordinary", now=0.0, at=NOW)
-    assert [] == second.standing(lifted(halt.id))
+    assert [] == second.standing(lifted(halt.id), 0.0)
     assert not brake().found(write_note("g", halt), lifted(halt.id))
 
 
@@ -105,7 +117,7 @@ def test_the_same_round_at_another_moment_is_another_halt() -> None:
     for at in (NOW, NOW + 1):
         one = brake()
         one.admits(rejected(3), Directory(TRUST), part="intake/ordinary", now=0.0, at=at)
-        ids.add(one.standing(Directory(TRUST))[0].id)
+        ids.add(one.standing(Directory(TRUST), 0.0)[0].id)
     assert 2 == len(ids)
 
 
