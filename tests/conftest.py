@@ -1,6 +1,7 @@
 """Fixtures of all tests: a real Kafka, a backbone on it, services in processes of their own."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 import postgresql
 from backbone import Backbone, open_backbone
 from lienthong.embedded import EmbeddedKafka
+
+# Brokers of tests live for moments: the compiler that makes them fast would take more time than it saves.
+os.environ.setdefault("KAFKA_OPTS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The command lines that run Kafka's programs in a Java."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ _LOG = {
 def broker_command(java: Java, jars: Sequence[Path], *, heap_mib: int, folder: Path, config: Path) -> list[str]:
     """Return the command that runs a broker until it gets a SIGTERM.
 
+    Options for Java in the environment's `KAFKA_OPTS`, as Kafka's own scripts take them, come last and win.
+
     Args:
         java: what runs it.
         jars: Kafka's.
@@ -44,6 +47,7 @@ def broker_command(java: Java, jars: Sequence[Path], *, heap_mib: int, folder: P
         f"-XX:ErrorFile={folder / 'crash-%p.log'}",
         "-Djava.awt.headless=true",
         *_common(java, jars),
+        *shlex.split(os.environ.get("KAFKA_OPTS", "")),
         "kafka.Kafka",
         str(config),
     ]
