@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 T      ?=
+JOBS   ?= 2
 CASES  ?= 200000
 .DEFAULT_GOAL := help
 
@@ -45,8 +46,8 @@ demo: $(VENV)/run ## Watch documents travel over a real Kafka; ARGS="--documents
 	@$(BIN)/lienthong demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/dev ## Run all tests, against a real Kafka; T=path or -k narrows
-	@$(BIN)/python -m pytest $(T)
+test: $(VENV)/dev ## Run all tests, against a real Kafka, two files at a time; T=path or -k narrows, JOBS=1
+	@$(BIN)/python -m pytest $(if $(T),,-n $(JOBS) --dist loadfile) $(T)
 
 .PHONY: quick
 quick: $(VENV)/dev ## Run the tests that need no Kafka

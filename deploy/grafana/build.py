@@ -107,7 +107,7 @@ ROWS = (
             Panel("Void entries and foreign writes", "In a quarter of an hour.",
                   (Query("sum by (why) (increase(lienthong_dispatch_void_total[15m]))", "{{why}}"),
                    Query("sum(increase(lienthong_dispatch_resynchronised_total[15m]))", "read again"),
-                   Query("sum by (agency) (increase(lienthong_dispatch_strange_total[15m]))",
+                   Query("sum by (agency) (lienthong_dispatch_strange_total)",
                          "damaged inbox of {{agency}}"))),
             Panel("Seals", "Share whose root had verified before; low under load: senders do not batch.",
                   (Query("sum(lienthong_seal_cache_hits) / "

@@ -21,7 +21,7 @@ from lienthong.auditor.source import BusSource, Span
 from lienthong.auditor.verify import verify
 from lienthong.cli.output import Exit
 from lienthong.client import Client, Document, File, Priority, Status, connect
-from lienthong.demo.stage import ServiceProcess, provision
+from lienthong.demo.stage import ServiceProcess, free_port, provision
 from lienthong.directory.listing import ListedAgency
 from lienthong.embedded import EmbeddedKafka
 from lienthong.kernel.agency import agency_code
@@ -142,7 +142,7 @@ async def receive(client: Client, expected: int) -> None:
 @pytest.fixture(scope="session")
 async def exchanged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[History]:
     """Three agencies, two lanes, documents, rejections; services have said all they had to say and ended."""
-    node = EmbeddedKafka(tmp_path_factory.mktemp("audit-kafka"), heap_mib=512)
+    node = EmbeddedKafka(tmp_path_factory.mktemp("audit-kafka"), heap_mib=512, port=free_port())
     home = tmp_path_factory.mktemp("audit-home")
     try:
         settings = Settings(home=home, bootstrap=await asyncio.to_thread(node.up, timeout_seconds=120))

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
+from aiokafka import TopicPartition as AIOTopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
@@ -267,6 +269,23 @@ async def test_a_truncated_log_is_an_alarm(bus: Bus, admin: AdminClient) -> None
 
     with pytest.raises(InvariantError, match="truncated or made again"):
         await read(bus, partition, 0, 10)
+
+
+async def test_one_broker_that_has_not_caught_up_is_no_alarm(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that starts and lost the end of its files answers for what it led before; the log holds the offset."""
+    partition = Partition(await make_topic(bus), 0)
+    await append(bus, partition, numbered(range(10)))
+
+    async def answer_of_old(*_: object, **__: object) -> None:
+        raise OffsetOutOfRangeError({AIOTopicPartition(*partition): 7})
+
+    async with bus.reader() as reader:
+        await reader.assign({partition: 7})
+        with monkeypatch.context() as patched:
+            patched.setattr(reader._consumer, "getmany", answer_of_old)
+            with pytest.raises(UnavailableError, match=f"{partition.topic} lane 0 offset 7, which is there"):
+                await reader.take(0.25, 10)
+        assert 3 == len(await take(reader, 3))
 
 
 async def test_a_topic_made_again_is_an_alarm_and_another_generation(bus: Bus) -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from backbone import Backbone, open_backbone
 from chaos.failover import Stream, healed, stream
+from lienthong.demo.stage import free_port
 from lienthong.embedded import EmbeddedCluster, EmbeddedKafka, kafka_in
 from lienthong.embedded.process import identify
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.topics import DIRECTORY, LEDGER, outbox
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(240)]
 
 HEAP_MIB = 256
 WATCH_SECONDS = 30.0
@@ -30,7 +31,7 @@ SERVICES = ("intake", "dispatch", "notary")
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
     """Three nodes, up."""
-    with EmbeddedCluster(tmp_path_factory.mktemp("kafka") / "three", heap_mib=HEAP_MIB) as found:
+    with EmbeddedCluster(tmp_path_factory.mktemp("kafka") / "three", port=free_port(), heap_mib=HEAP_MIB) as found:
         yield found
 
 
@@ -197,7 +198,7 @@ async def test_all_nodes_killed_at_once_lose_nothing(cluster: EmbeddedCluster, b
 
 def test_down_leaves_no_process_and_the_folder_stays_three(tmp_path: Path) -> None:
     """After `down` nothing runs and a node can be started alone; the folder is no Kafka of one node."""
-    cluster = EmbeddedCluster(tmp_path / "kafka", heap_mib=HEAP_MIB)
+    cluster = EmbeddedCluster(tmp_path / "kafka", port=free_port(), heap_mib=HEAP_MIB)
     with cluster:
         pids = [node.pid for node in cluster.status().nodes.values()]
         cluster.stop(3)

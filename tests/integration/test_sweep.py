@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
+from aiokafka.errors import OffsetOutOfRangeError, for_code
 
 from lienthong.kernel.bus import Bus, KafkaSettings, Row
 from lienthong.kernel.bus.batches import KeptRecord
@@ -105,6 +106,24 @@ async def test_offsets_that_the_log_does_not_hold_are_an_alarm(bus: Bus, setting
 
     with pytest.raises(InvariantError, match="truncated or made again"):
         await swept(settings, {partition: (7, 9)})
+
+
+async def test_one_broker_that_has_not_caught_up_is_no_alarm(
+    bus: Bus, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever leads is asked again until brokers have said so for long."""
+    partition = Partition(await make_topic(bus), 0)
+    async with bus.publisher() as publisher:
+        await publisher.append({partition: [Row(b"1"), Row(b"2")]})
+    answers = [OffsetOutOfRangeError] * 3
+
+    def said(code: int) -> type[BaseException]:
+        return answers.pop() if answers else for_code(code)
+
+    monkeypatch.setattr("lienthong.kernel.bus.sweep.for_code", said)
+    found = await swept(settings, {partition: (0, 2)})
+    assert [b"1", b"2"] == [record.value for record in found[partition]]
+    assert [] == answers
 
 
 async def test_an_address_where_nothing_listens_is_unavailable() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import aiohttp
 
 from lienthong.directory.listing import ListedAgency
 from lienthong.directory.operator import Operator, make_trust
+from lienthong.embedded.ports import first_free
+from lienthong.embedded.properties import HOST
 from lienthong.kernel.agency import agency_code
 from lienthong.kernel.bus import KafkaSettings
 from lienthong.kernel.errors import UnavailableError
@@ -28,10 +29,7 @@ _STOP_SECONDS = 20.0
 
 def free_port() -> int:
     """A TCP port of the loopback address that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return first_free(HOST, ())
 
 
 async def provision(

@@ -1,6 +1,5 @@
 """Who the nodes of a cluster are: decided once, when it is made, and kept in one small JSON file."""
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,8 +18,6 @@ NODES = 3
 """How many nodes a cluster has: the least of which one may be lost."""
 
 _USUAL_PORT = 9092
-_OTHER_PORTS = range(20_000, 32_000)
-"""Below those that Linux gives to outgoing connections: while a node is down, its ports stay free."""
 
 
 class PlannedNode(BaseModel):
@@ -142,8 +139,7 @@ class ClusterPlan(BaseModel):
 def _choose_ports(port: int | None) -> Iterator[int]:
     first = port or _USUAL_PORT
     taken: set[int] = set()
-    others = random.sample(_OTHER_PORTS, 8 * NODES)
     for number in range(2 * NODES):
-        chosen = first_free(HOST, (first + number, *others), avoid=taken)
+        chosen = first_free(HOST, (first + number,), avoid=taken)
         taken.add(chosen)
         yield chosen

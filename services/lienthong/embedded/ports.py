@@ -1,12 +1,19 @@
 """Which ports of this machine are free."""
 
 import errno
+import random
 import socket
 from collections.abc import Collection, Iterable
 
 from lienthong.kernel.errors import UnavailableError
 
 __all__ = ["first_free", "is_free"]
+
+_LASTING = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections: a server that stops for a moment finds its port free again."""
+_ATTEMPTS = 32
+_CHANCE = random.SystemRandom()
+"""Two programs that were given the same seed do not choose the same ports."""
 
 
 def is_free(host: str, port: int) -> bool:
@@ -25,7 +32,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def first_free(host: str, wanted: Iterable[int | None], *, avoid: Collection[int] = ()) -> int:
-    """Return the first port of `wanted` that is free and not in `avoid`, or any free one.
+    """Return the first port of `wanted` that is free and not in `avoid`, or any free one, by chance.
 
     Args:
         host: the address to listen on.
@@ -35,7 +42,7 @@ def first_free(host: str, wanted: Iterable[int | None], *, avoid: Collection[int
     Raises:
         UnavailableError: no port at all is free.
     """
-    for port in wanted:
+    for port in (*wanted, *_CHANCE.sample(_LASTING, _ATTEMPTS)):
         if port is not None and port not in avoid and is_free(host, port):
             return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

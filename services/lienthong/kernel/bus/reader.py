@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Collection, Iterable, Mapping
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, Self, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -12,8 +12,8 @@ from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from lienthong.kernel.bus.settings import KafkaSettings
-from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, unavailable, within
-from lienthong.kernel.errors import InvariantError
+from lienthong.kernel.bus.translation import BELIEVE_SECONDS, CLOSE_SECONDS, translated, unavailable, within
+from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.ledger import Record
 from lienthong.kernel.pace import Pace
 from lienthong.kernel.topics import Partition
@@ -22,6 +22,7 @@ __all__ = ["Mark", "Reader"]
 
 _Result = TypeVar("_Result")
 _IN_VAIN_SECONDS = 0.1
+_LOOK_SECONDS = 0.2
 
 
 def _calm(client: AIOKafkaClient) -> None:
@@ -38,6 +39,10 @@ def _calm(client: AIOKafkaClient) -> None:
         return updated
 
     client._metadata_update = calm_update  # noqa: SLF001
+
+
+def _told(positions: Mapping[Partition, int]) -> str:
+    return ", ".join(f"{one.topic} lane {one.number} offset {offset}" for one, offset in positions.items())
 
 
 class Mark(NamedTuple):
@@ -183,14 +188,32 @@ class Reader:
             else:
                 rounds = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         except OffsetOutOfRangeError as error:
-            lost = {f"{tp.topic} lane {tp.partition}": offset for tp, offset in error.args[0].items()}
-            raise InvariantError(
-                f"the log does not hold the next offset any more: {lost}; it was truncated or made again"
-            ) from error
+            await self._out_of_range({Partition(*tp): offset for tp, offset in error.args[0].items()})
         except KafkaError as error:
             raise unavailable(error, f"Kafka at {self._settings.bootstrap}") from error
         self._pace.took(sum(map(len, rounds.values())), now=loop.time(), cpu=time.process_time())
         return {Partition(*partition): records for partition, records in rounds.items()}
+
+    async def _out_of_range(self, positions: Mapping[Partition, int]) -> NoReturn:
+        """Look whether the log really does not hold these offsets, and raise what `take` says.
+
+        See `BELIEVE_SECONDS`.
+        """
+        loop = asyncio.get_running_loop()
+        believe_at = loop.time() + BELIEVE_SECONDS
+        while True:
+            await self._reach(self._consumer._client.force_metadata_update())  # noqa: SLF001 - there is no public way
+            begins, ends = await self.begins(positions), await self.ends(positions)
+            lost = {one: offset for one, offset in positions.items() if not begins[one] <= offset <= ends[one]}
+            if not lost:
+                raise UnavailableError(
+                    f"a broker has not caught up: it did not hold {_told(positions)}, which is there"
+                )
+            if loop.time() >= believe_at or any(offset < begins[one] for one, offset in lost.items()):
+                raise InvariantError(
+                    f"the log does not hold the next offset any more: {_told(lost)}; it was truncated or made again"
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def marks(self, partitions: Collection[Partition]) -> dict[Partition, Mark]:
         """Offsets committed under this reader's group with their notes; partitions without one are left out."""

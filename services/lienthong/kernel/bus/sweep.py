@@ -17,7 +17,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from lienthong.kernel.bus.batches import KeptRecord, unpack
 from lienthong.kernel.bus.settings import KafkaSettings
-from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, unavailable, within
+from lienthong.kernel.bus.translation import BELIEVE_SECONDS, CLOSE_SECONDS, translated, unavailable, within
 from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.topics import Partition
 
@@ -98,6 +98,7 @@ class _Sweep:
         self._left = left
         self._fetch_bytes = fetch_bytes
         self._trouble: BaseException | None = None
+        self._beyond_since: dict[Partition, float] = {}
 
     async def connect(self) -> None:
         await translated(self._client.bootstrap(), self._settings.timeout_seconds, self._what)
@@ -123,6 +124,7 @@ class _Sweep:
                         raise unavailable(error, self._what) from error
                     if after > first:
                         quiet_since = now()
+                        self._beyond_since.pop(partition, None)
                     if after < end:
                         self._left[partition] = (after, end)
                     else:
@@ -165,14 +167,21 @@ class _Sweep:
                 partition = Partition(topic, number)
                 error = for_code(code)
                 if error is OffsetOutOfRangeError:
-                    raise InvariantError(
-                        f"the log does not hold the next offset any more: {topic} lane {number}"
-                        f" {self._left[partition][0]}; it was truncated or made again"
-                    )
-                if error is not NoError:
+                    self._note_beyond(partition)
+                elif error is not NoError:
                     self._note(error())
                 elif rest[-1]:
                     yield partition, rest[-1]
+
+    def _note_beyond(self, partition: Partition) -> None:
+        """Remember that the log does not hold what was asked for; raise when it has been said long enough."""
+        now = asyncio.get_running_loop().time()
+        if now - self._beyond_since.setdefault(partition, now) >= BELIEVE_SECONDS:
+            raise InvariantError(
+                f"the log does not hold the next offset any more: {partition.topic} lane {partition.number} offset"
+                f" {self._left[partition][0]}; it was truncated or made again"
+            )
+        self._trouble = UnavailableError(f"{partition.topic} lane {partition.number}: a broker has not caught up")
 
     def _note(self, error: BaseException) -> None:
         """Remember trouble that may pass; raise what will not."""

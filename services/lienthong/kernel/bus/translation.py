@@ -18,12 +18,18 @@ from aiokafka.errors import (
 from lienthong.kernel.errors import LienthongError, RejectedError, UnavailableError
 from lienthong.kernel.reasons import Reason
 
-__all__ = ["CLOSE_SECONDS", "translated", "unavailable", "within"]
+__all__ = ["BELIEVE_SECONDS", "CLOSE_SECONDS", "translated", "unavailable", "within"]
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _FORBIDDEN = (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
+BELIEVE_SECONDS = 5.0
+"""How long brokers must say that an offset lies beyond the log before it is believed.
+
+One that has just started, and lost the end of its files, answers for what it led before it died until it has heard who
+leads now.
+"""
 CLOSE_SECONDS = 5.0
 """Longest wait for something of aiokafka to close."""
 
