@@ -118,7 +118,8 @@ async def test_one_broker_that_has_not_caught_up_is_no_alarm(
     answers = [OffsetOutOfRangeError] * 3
 
     def said(code: int) -> type[BaseException]:
-        return answers.pop() if answers else for_code(code)
+        found: type[BaseException] = answers.pop() if answers else for_code(code)
+        return found
 
     monkeypatch.setattr("lienthong.kernel.bus.sweep.for_code", said)
     found = await swept(settings, {partition: (0, 2)})

@@ -7,13 +7,13 @@ from typing import Self, TypeAlias, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
 from lienthong.kernel.bus.publisher import Publisher
 from lienthong.kernel.bus.reader import Reader
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.sweep import sweep
-from lienthong.kernel.bus.topic_ids import TopicIdsRequest
+from lienthong.kernel.bus.topic_ids import TopicIdsRequest, agreed
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.ledger import Record
@@ -32,6 +32,8 @@ _FOLLOW_SECONDS = 0.02
 _TRIES = 4
 _ASK_SECONDS = 3.0
 """Longest wait for one broker's answer to a question that any of them can answer."""
+_EACH_SECONDS = 2.0
+"""Longest wait for one broker's answer to a question that all of them are asked."""
 
 
 class Bus:
@@ -149,11 +151,32 @@ class Bus:
     async def generations(self, topics: Sequence[str]) -> dict[str, str]:
         """The id Kafka gave each topic when it was created (KIP-516), in hex; 32 characters.
 
-        A topic deleted and made again has another one. Topics that do not exist are left out.
+        A topic deleted and made again has another one. Topics that do not exist are left out. Most brokers have to
+        say so, for one that stood still tells what was.
+
+        Raises:
+            UnavailableError: most brokers do not answer, or not alike.
         """
-        request = TopicIdsRequest(list(topics))
-        answer = await self._ask(lambda admin: admin._send_request(request))  # noqa: SLF001 - there is no public way
-        return {name: topic_id.hex() for error, name, topic_id, *_ in answer.topics if error == 0}
+        names = list(topics)
+
+        async def one(admin: AIOKafkaAdminClient, node: int, answers: list[dict[str, bytes]]) -> None:
+            with suppress(KafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(_EACH_SECONDS):
+                    told = await admin._send_request(TopicIdsRequest(names), node)  # noqa: SLF001 - no public way
+                answers.append({name: topic_id for error, name, topic_id, *_ in told.topics if error == 0})
+
+        async def question(admin: AIOKafkaAdminClient) -> dict[str, bytes]:
+            nodes = [broker.nodeId for broker in admin._client.cluster.brokers()]  # noqa: SLF001
+            answers: list[dict[str, bytes]] = []
+            async with asyncio.TaskGroup() as tasks:
+                for node in nodes:
+                    tasks.create_task(one(admin, node, answers))
+            found = agreed(names, answers, len(nodes))
+            if found is None:
+                raise NodeNotReadyError(f"{len(answers)} of {len(nodes)} brokers told the ids of topics, and not alike")
+            return found
+
+        return {name: topic_id.hex() for name, topic_id in (await self._ask(question)).items()} if names else {}
 
     async def create_topics(self, topics: Sequence[TopicSettings], *, replication: int) -> list[str]:
         """Create the topics that do not exist yet, with their explicit settings, and wait until they are there.

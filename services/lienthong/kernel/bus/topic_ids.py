@@ -1,5 +1,7 @@
 """The one Kafka request that aiokafka does not know: Metadata 10, which tells topic ids (KIP-516)."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -15,7 +17,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-__all__ = ["TopicIdsRequest"]
+__all__ = ["TopicIdsRequest", "agreed"]
 
 _TEXT = CompactString("utf-8")
 _NO_TOPIC_ID = bytes(16)
@@ -98,3 +100,24 @@ class TopicIdsRequest(Request[_Request]):  # type: ignore[misc]
     def build(self, request_struct_class: type[_Request]) -> Any:
         """The request of the one version we speak."""
         return request_struct_class([(_NO_TOPIC_ID, topic, {}) for topic in self._topics], False, False, False, {})
+
+
+def agreed(topics: Sequence[str], answers: Sequence[Mapping[str, bytes]], brokers: int) -> dict[str, bytes] | None:
+    """Ids of the topics that exist, by what most brokers say; None if most of them do not say the same.
+
+    A broker that stood still, or was cut off from the controllers, tells the id of a topic that was deleted since, also
+    after it was made again.
+
+    Args:
+        topics: names that were asked for.
+        answers: what each broker said that answered: ids (16 bytes) of those topics that exist to it.
+        brokers: how many there are.
+    """
+    found = {}
+    for topic in topics:
+        topic_id, count = next(iter(Counter(answer.get(topic) for answer in answers).most_common(1)), (None, 0))
+        if 2 * count <= brokers:
+            return None
+        if topic_id is not None:
+            found[topic] = topic_id
+    return found
