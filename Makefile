@@ -47,7 +47,7 @@ demo: $(VENV)/run ## Watch documents travel over a real Kafka; ARGS="--documents
 
 .PHONY: test
 test: $(VENV)/dev ## Run all tests, against a real Kafka, two files at a time; T=path or -k narrows, JOBS=1
-	@$(BIN)/python -m pytest $(if $(T),,-n $(JOBS) --dist loadfile) $(T)
+	@$(BIN)/python -m pytest $(if $(T),,-n $(JOBS) --dist loadfile --no-loadscope-reorder) $(T)
 
 .PHONY: quick
 quick: $(VENV)/dev ## Run the tests that need no Kafka
