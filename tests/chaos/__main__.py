@@ -57,6 +57,9 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="lienthong-chaos-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        say(f"{folder} is not empty, and what is in it would be taken for what this run wrote: name another folder")
+        return 3
     if options.schedule:
         schedule = load(options.schedule.read_text("utf-8"))
     else:

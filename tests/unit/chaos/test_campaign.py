@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chaos import campaign
+from chaos.__main__ import main
 from chaos.history import History
 from chaos.rig import Rig
 
@@ -57,3 +58,13 @@ async def test_the_operator_is_on_duty_until_all_has_come_to_its_end(
     (tmp_path / "G22.journal").touch()
     options = argparse.Namespace(minutes=0.0, rate=1.0, seed=1, patience=2.0)
     assert [] == (await campaign.run(tmp_path, options, []))["violations"]
+
+
+def test_a_folder_with_something_in_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Journals of an earlier run would be taken for this one's."""
+    (tmp_path / "G22.journal").touch()
+    monkeypatch.setattr("sys.argv", ["chaos", "--folder", str(tmp_path)])
+    assert 3 == main()
+    assert "is not empty" in "".join(capsys.readouterr())
