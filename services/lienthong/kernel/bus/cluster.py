@@ -173,7 +173,9 @@ class Bus:
                     tasks.create_task(one(admin, node, answers))
             found = agreed(names, answers, len(nodes))
             if found is None:
-                raise NodeNotReadyError(f"{len(answers)} of {len(nodes)} brokers told the ids of topics, and not alike")
+                raise NodeNotReadyError(
+                    f"{len(answers)} of {len(nodes)} brokers answered, and more than half must tell the same topic ids"
+                )
             return found
 
         return {name: topic_id.hex() for name, topic_id in (await self._ask(question)).items()} if names else {}
