@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from backbone import Backbone
 from lienthong.directory.operator import Operator
 from lienthong.intake.halt import GROUP
@@ -96,6 +98,48 @@ async def test_an_inbox_made_again_under_a_running_dispatcher_gets_everything(ow
     assert dispatch.pid is not None
     assert before[0] in found
     assert 5 == len({one.id for one in found}) == len({(one.sequence, one.id) for one in found})
+
+
+@pytest.mark.parametrize("more", [0, 20])
+async def test_a_reader_finds_its_place_in_an_inbox_that_was_made_again(own_backbone: Backbone, more: int) -> None:
+    """The old one held repeats, so that every number stands at another offset now, or the log ends before the old one.
+
+    Nothing is handed over twice or left out.
+    """
+    backbone = own_backbone
+
+    async def receive(count: int) -> list[str]:
+        subjects: list[str] = []
+        async with asyncio.timeout(60), backbone.client("H26") as client:
+            async for delivery in client.receive(idle_seconds=2.0):
+                await delivery.acknowledge()
+                subjects.append(delivery.document.subject)
+        assert count == len(subjects)
+        return subjects
+
+    async with backbone.bus() as bus, bus.publisher() as publisher:
+        await publisher.append({OUT: backbone.sealed("G22", "H26", 10)})
+        await backbone.start("intake")
+        dispatch = await backbone.start("dispatch")
+        before = await delivered(backbone, 10)
+        values = [one.value for one in await backbone.read(IN.topic) if one.partition == IN.number]
+        rows = [Row(value, write_delivery(one)) for value, one in zip(values, before, strict=True)]
+        await publisher.append({IN: rows})
+        await receive(10)
+        # Acknowledged, and a last number that is followed by repeats.
+        await publisher.append({IN: rows[-3:], OUT: backbone.sealed("G22", "H26", 1)})
+        await delivered(backbone, 11)
+        await receive(1)
+        await dispatch.stop()
+        await bus.delete_topics([IN.topic])
+        await provision(backbone)
+        async with bus.reader(group="lt.dispatch") as reader:
+            await reader.assign({Partition(LEDGER, IN.number): 0})
+            await reader.commit({Partition(LEDGER, IN.number): 0})
+        await backbone.start("dispatch")
+        await publisher.append({OUT: backbone.sealed("G22", "H26", 1 + more)})
+        await delivered(backbone, 12 + more)
+    await receive(1 + more)
 
 
 async def test_what_was_committed_of_the_topic_before_does_not_hide_what_the_new_one_begins_with(

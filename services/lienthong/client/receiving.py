@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TypeVar
 
+from lienthong.client.cursor import Cursor, GapError, may_lie_before, start
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
 from lienthong.client.history import History
@@ -39,8 +40,7 @@ _ROUND_RECORDS = 1_000
 _STORED_TOGETHER = 500
 """Most records of one transaction: an express document waits for it, as the store has one thread."""
 _RELOADED = 2 * _STORED_TOGETHER
-"""Most documents of each lane that are fetched from the store at once: more than a round may leave there, so that a
-caller who is quick enough finds the end of it."""
+"""Most documents of a lane fetched from the store at once: more than a round leaves there, so that it has an end."""
 _COMMIT_SECONDS = 1.0
 _TURN_SECONDS = 0.25
 """How often it is looked whether another process of the agency still receives."""
@@ -124,31 +124,35 @@ class Receiver:
 
     async def _pull(self, lanes: Sequence[int], stopping: asyncio.Event, rest_ms: int, parts: int) -> None:
         partitions = [Partition(inbox(self._agency), lane) for lane in lanes]
-        group = f"{self._agency}.reader"
         loop = asyncio.get_running_loop()
-        async with self._bus.reader(group=group, rest_ms=rest_ms) as reader:
-            cursors = await self._assign(reader, partitions)
-            ends = await reader.ends(partitions)
-            behind = {one.number for one in partitions if ends[one] > cursors.get(one.number, (0, 0))[1]}
-            if not behind:
+        async with self._bus.reader(group=f"{self._agency}.reader", rest_ms=rest_ms) as reader:
+            cursors, ends = await self._assign(reader, partitions)
+            looked_back: set[tuple[int, int]] = set()
+
+            def before_ends() -> set[int]:
+                return {one.number for one in partitions if ends[one] > cursors.get(one.number, (0, 0))[1]}
+
+            if not (behind := before_ends()):
                 self._part_caught_up(lanes[0], parts)
             committed_at = loop.time()
             while not stopping.is_set():
                 rounds = await reader.take(0.25, _ROUND_RECORDS)
                 if rounds:
                     for some in split(rounds, _STORED_TOGETHER):
-                        if not await self._take(some, cursors):
+                        try:
+                            if await self._take(some, cursors):
+                                continue
                             # Another process of this agency was quicker; its documents are in the store.
-                            cursors = await self._assign(reader, partitions)
-                            break
-                    if behind:
-                        behind = {
-                            one.number
-                            for one in partitions
-                            if one.number in behind and ends[one] > cursors.get(one.number, (0, 0))[1]
-                        }
-                        if not behind:
-                            self._part_caught_up(lanes[0], parts)
+                            cursors, _ = await self._assign(reader, partitions)
+                        except GapError as gap:
+                            if (gap.lane, gap.last) in looked_back or not may_lie_before(cursors.get(gap.lane, (0, 0))):
+                                raise
+                            looked_back.add((gap.lane, gap.last))
+                            _log.warning("%s, or stand elsewhere in a topic that was made again", gap)
+                            cursors, _ = await self._assign(reader, partitions, back=gap.lane)
+                        break
+                    if behind and not (behind := behind & before_ends()):
+                        self._part_caught_up(lanes[0], parts)
                 if loop.time() - committed_at >= _COMMIT_SECONDS and cursors:
                     # Nobody reads from these: they tell the operator how late this agency is.
                     await reader.commit({one: cursors[one.number][1] for one in partitions if one.number in cursors})
@@ -169,13 +173,18 @@ class Receiver:
         if self._failure is not None:
             raise self._failure
 
-    async def _assign(self, reader: Reader, partitions: Sequence[Partition]) -> dict[int, tuple[int, int]]:
+    async def _assign(
+        self, reader: Reader, partitions: Sequence[Partition], *, back: int | None = None
+    ) -> tuple[dict[int, Cursor], dict[Partition, int]]:
+        """Read on where the store says, one lane from further back; what is stored, and where the partitions end."""
         loop = asyncio.get_running_loop()
         cursors = await loop.run_in_executor(self._thread, self._store.cursors)
-        # Another process of this agency may have taken some.
-        self._released |= await loop.run_in_executor(self._thread, self._store.released)
-        await reader.assign({one: cursors.get(one.number, (0, 0))[1] for one in partitions})
-        return {one.number: cursors[one.number] for one in partitions if one.number in cursors}
+        self._released |= await loop.run_in_executor(self._thread, self._store.released)  # by another process, too
+        ends = await reader.ends(partitions)
+        await reader.assign(
+            {one: start(cursors.get(one.number, (0, 0)), ends[one], back=one.number == back) for one in partitions}
+        )
+        return {one.number: cursors[one.number] for one in partitions if one.number in cursors}, ends
 
     async def _take(self, rounds: Mapping[Partition, Sequence[Record]], cursors: dict[int, tuple[int, int]]) -> bool:
         """Verify and store some records of express lane or ordinary ones, and move the cursors; False: not stored."""
@@ -194,10 +203,7 @@ class Receiver:
                     headers = read_delivery(record)
                     order = compare(last, headers.sequence)
                     if order is Order.GAP:
-                        raise InvariantError(
-                            f"{partition.topic} lane {lane} goes from sequence {last} to {headers.sequence}:"
-                            f" {headers.sequence - last - 1} records are missing"
-                        )
+                        raise GapError(partition, last, headers.sequence)
                     if order is Order.REPEAT:
                         continue
                     taken.first.setdefault(lane, headers.sequence)
