@@ -145,7 +145,7 @@ def verdict_file() -> dict[str, Any]:
             raise ValueError(f"{name}: the verdict is {verdict.reason}, not {reason}: {verdict.detail}")
         verdicts.append({
             "name": name, "value": found, **where, "reason": reason, "envelope_id": verdict.id,
-            "kind": verdict.kind, "routes": verdict.routes,
+            "kind": verdict.kind, "routes": verdict.routes, "groups": verdict.groups,
         })  # fmt: skip
     return {"lanes": LANES, "verdicts": verdicts}
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from lienthong.kernel.command import ENVELOPE_TYPE
-from lienthong.kernel.directory import Agency, Key
+from lienthong.kernel.directory import Agency, Group, Key
 from lienthong.kernel.envelope import decode_envelope, encode_envelope, envelope_id
 from lienthong.kernel.keys import ALGORITHM, SigningKey
 from lienthong.kernel.lanes import lane_of
@@ -144,7 +144,7 @@ def statements() -> list[tuple[str, str, Statement]]:
         ),
         *(
             (f"directory: {name}", description, directory_statement(fact, number))
-            for number, (name, description, fact) in enumerate(facts()[:1] + facts()[4:5], start=6)
+            for number, (name, description, fact) in enumerate(facts()[:1] + facts()[4:5] + facts()[-1:], start=6)
         ),
     ]
 
@@ -189,7 +189,12 @@ def key(name: str, owner: str, **changes: Any) -> Key:
     )._replace(**changes)  # fmt: skip
 
 
-def facts() -> list[tuple[str, str, Agency | Key]]:
+def group(code: str, members: list[str], **changes: Any) -> Group:
+    """A group, recorded from the start."""
+    return Group(version=1, known_from=RECORDED, code=code, name=f"Nhóm {code}", members=members)._replace(**changes)
+
+
+def facts() -> list[tuple[str, str, Agency | Group | Key]]:
     """What the directory says, by name and with a description."""
     return [
         ("G22", "A connected agency.", agency("G22")),
@@ -223,14 +228,24 @@ def facts() -> list[tuple[str, str, Agency | Key]]:
             "An agency that is not connected and stands alone: nothing can be sent to it.",
             agency("H41", connected_from=None),
         ),
+        ("H42", "A third connected agency.", agency("H42")),
+        ("@CU", "A group that was given up: nobody is in it.", group("@CU", [])),
+        ("@LE", "A group with a member to which nothing can be sent.", group("@LE", ["H37", "H41"])),
+        ("@TINH", "A group, as it was at first.", group("@TINH", ["G22", "H37"])),
+        (
+            "@TINH again",
+            "Its second version, a day before the moment of judgement: mail for three of its members goes to H37.",
+            group("@TINH", ["G22", "H37.DN.001", "H40", "H37", "H42"], version=2),
+        ),
     ]
 
 
-def directory_statement(fact: Agency | Key, salt: int) -> Statement:
-    """The operator's statement of a fact; the newest is made when the revocation became known."""
-    kind = Kind.AGENCY if isinstance(fact, Agency) else Kind.KEY
-    revoked = fact.revocation_known_from if isinstance(fact, Key) else None
-    return Statement(OPERATOR, [], bytes(16), revoked or RECORDED, 0, salt_of(salt), [], kind, fact._asdict())
+def directory_statement(fact: Agency | Group | Key, salt: int) -> Statement:
+    """The operator's statement of a fact, made when it was recorded; a revocation and a changed group a day ago."""
+    kind = {Agency: Kind.AGENCY, Group: Kind.GROUP, Key: Kind.KEY}[type(fact)]
+    changed = (isinstance(fact, Key) and fact.revocation_known_from) or (isinstance(fact, Group) and fact.version > 1)
+    created = NOW - 86_400_000 if changed else RECORDED
+    return Statement(OPERATOR, [], bytes(16), created, 0, salt_of(salt), [], kind, fact._asdict())
 
 
 def directory_values() -> list[bytes]:

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from lienthong.kernel.codec import schema_text
-from lienthong.kernel.directory import Agency, Directory, Key, record_key
+from lienthong.kernel.directory import Agency, Directory, Group, Key, record_key
 from lienthong.kernel.envelope import decode_envelope, envelope_id
 from lienthong.kernel.judge import Judge, Verdict
 from lienthong.kernel.reasons import Reason
@@ -157,7 +157,7 @@ def test_directory_records(vector: dict[str, Any]) -> None:
     directory = Directory(Trust(**DIRECTORY["trust"]))
     value = bytes.fromhex(vector["value"])
     fact = directory.apply(value)
-    assert isinstance(fact, Agency | Key)
+    assert isinstance(fact, Agency | Group | Key)
     assert vector["fields"] == as_hex(fact._asdict())
     assert vector["kafka_key"] == record_key(decode_statement(decode_envelope(value).statement)).decode()
     read = strangers_value(ENVELOPE_SCHEMA, value[5:])
@@ -207,6 +207,7 @@ def test_verdicts(vector: dict[str, Any]) -> None:
         None if vector["envelope_id"] is None else envelope_id_of(vector),
         vector["kind"],
         tuple(vector["routes"]),
+        tuple(vector["groups"]),
     )
     assert expected == verdict
 
