@@ -10,7 +10,7 @@ import typer
 from lienthong.cli.output import JsonOption, console, run, say_json, say_table, told
 from lienthong.cli.reach import resolve_bootstrap
 from lienthong.directory.listing import ListedAgency, read_listing
-from lienthong.directory.operator import Operator, load_key, make_trust
+from lienthong.directory.operator import DEFAULT_ORIGIN, Operator, load_key, make_trust
 from lienthong.kernel.agency import AgencyCode, agency_code, from_qcvn102, is_group_code, is_qcvn102
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.clock import now_ms
@@ -51,7 +51,10 @@ def _operator_key(settings: Settings) -> tuple[Trust, SigningKey]:
 
 @app.command()
 def init(
-    origin: Annotated[str, typer.Option(help="Name of the backbone; part of every signature.")] = "lienthong.local",
+    origin: Annotated[
+        str | None,
+        typer.Option(help=f"Name of the backbone, part of every signature, fixed for ever. Default {DEFAULT_ORIGIN}."),
+    ] = None,
     lanes: Annotated[
         int | None, typer.Option(min=2, max=64, help="Number of lanes, fixed for ever; lane 0 is express. Default 2.")
     ] = None,
@@ -72,7 +75,7 @@ def init(
             async with Operator.open(settings.kafka(), trust, key) as operator:
                 created = await operator.provision(lanes=lanes, replication=replication)
                 code = agency_code(settings.backbone)
-                backbone = ListedAgency(code, "", f"Trục liên thông {origin}", None, True)
+                backbone = ListedAgency(code, "", f"Trục liên thông {trust.origin}", None, True)
                 await operator.add_agencies([backbone], replication=replication)
                 if notary.key_id not in {key_id_of(one.public_key) for one in operator.directory.keys()}:
                     await operator.add_key(code, notary.public_key, purpose=Purpose.RECEIPT)
@@ -80,9 +83,9 @@ def init(
 
         created = run(work())
         if json:
-            say_json({"origin": origin, "home": str(settings.home), "topics_created": created})
+            say_json({"origin": trust.origin, "home": str(settings.home), "topics_created": created})
         else:
-            console.print(f"Backbone [bold]{origin}[/bold] is ready; {len(created)} topics were created.")
+            console.print(f"Backbone [bold]{trust.origin}[/bold] is ready; {len(created)} topics were created.")
             console.print(f"Give agencies [bold]{settings.home / 'trust.json'}[/bold]: it is what they pin.")
 
 

@@ -19,13 +19,20 @@ from lienthong.kernel.seal import Purpose
 from lienthong.kernel.topics import DIRECTORY, LEDGER, Partition
 from lienthong.kernel.trust import Trust
 
-__all__ = ["Operator", "load_key", "make_trust"]
+__all__ = ["DEFAULT_ORIGIN", "Operator", "load_key", "make_trust"]
+
+DEFAULT_ORIGIN = "lienthong.local"
+"""Name of a backbone to which nobody has given one."""
 
 _PARTITION = Partition(DIRECTORY, 0)
 
 
-def make_trust(home: Path, origin: str) -> tuple[Trust, SigningKey]:
+def make_trust(home: Path, origin: str | None = None) -> tuple[Trust, SigningKey]:
     """The operator's key and the trust anchor under ``home``; made if there are none.
+
+    Args:
+        home: folder of both.
+        origin: name of the backbone; that of the trust anchor that is there, or `DEFAULT_ORIGIN`.
 
     Raises:
         ValueError: they are there and do not belong together, or name another backbone.
@@ -34,10 +41,12 @@ def make_trust(home: Path, origin: str) -> tuple[Trust, SigningKey]:
     if not key_file.exists() and not trust_file.exists():
         SigningKey.generate().save(key_file)
     key = SigningKey.load(key_file)
+    there = Trust.load(trust_file) if trust_file.exists() else None
+    origin = origin or (there.origin if there else DEFAULT_ORIGIN)
     trust = Trust(origin=origin, operator_key=key.public_key.hex())
-    if not trust_file.exists():
+    if there is None:
         trust.save(trust_file)
-    elif Trust.load(trust_file) != trust:
+    elif there != trust:
         raise ValueError(f"{trust_file} names another backbone or another operator's key than {key_file}")
     return trust, key
 
@@ -170,9 +179,7 @@ class Operator:
         await self._record([group])
         return group
 
-    async def add_key(
-        self, agency: AgencyCode, public_key: bytes, *, purpose: str = Purpose.EXCHANGE, valid_until: int | None = None
-    ) -> Key:
+    async def add_key(self, agency: AgencyCode, public_key: bytes, *, purpose: str = Purpose.EXCHANGE) -> Key:
         """Make a public key (32 bytes) known as an agency's, from now on.
 
         Raises:
@@ -181,7 +188,7 @@ class Operator:
         self._check_known()
         if self.directory.agency(agency) is None:
             raise ValueError(f"agency {agency} is not in the directory: add it first")
-        key = key_of(agency, public_key, purpose, self._clock(), valid_until)
+        key = key_of(agency, public_key, purpose, self._clock())
         await self._record([key])
         return key
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lienthong.kernel.bus import KafkaSettings
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     trust_file: Path | None = None
     """The trust anchor; default `<home>/trust.json`."""
     backbone: str = "LT"
-    """Code under which the backbone itself sends receipts."""
+    """Code under which the backbone itself sends receipts, notices and the operator's commands."""
     http_host: str = "127.0.0.1"
     """Address the probes and metrics listen on."""
     http_port: int = 9464
@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     """PEM certificates that signed PostgreSQL's certificate; turns TLS on."""
     tracker_nice: int = Field(default=5, ge=0, le=19)
     """How far `run tracker` steps behind other processes of the machine for processors; 0: not at all."""
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _expanded(cls, folder: Path) -> Path:
+        # A unit file of systemd knows no shell.
+        return folder.expanduser().absolute()
 
     def kafka(self, bootstrap: str | None = None) -> KafkaSettings:
         """The part that says how to reach Kafka."""

@@ -97,3 +97,23 @@ def test_options_of_the_kafka_client_follow_the_settings(tmp_path: Path) -> None
     assert ("SASL_PLAINTEXT", "SCRAM-SHA-512", "g22", "bí mật") == (
         user["security_protocol"], user["sasl_mechanism"], user["sasl_plain_username"], user["sasl_plain_password"],
     )  # fmt: skip
+
+
+def test_a_home_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody expands it in the unit file of a service; commands and services must not look in two folders."""
+    monkeypatch.setenv("LIENTHONG_HOME", "~/lt")
+    assert Path("/home/an/lt") == Settings().home
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"certificate_file": "/c.pem", "key_file": "/k.pem"}, "needs ca_file"),
+        ({"certificate_file": "/c.pem", "ca_file": "/ca.pem"}, "belong together"),
+        ({"key_file": "/k.pem", "ca_file": "/ca.pem"}, "belong together"),
+    ],
+)
+def test_a_certificate_that_would_not_be_used_is_an_error(given: dict[str, str], said: str) -> None:
+    """Nobody would see that nothing is encrypted."""
+    with pytest.raises(ValidationError, match=said):
+        KafkaSettings(**given)

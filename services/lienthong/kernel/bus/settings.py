@@ -38,6 +38,14 @@ class KafkaSettings(BaseModel):
             raise ValueError("username and password_file belong together: one of them is missing")
         return self
 
+    @model_validator(mode="after")
+    def _certificate_is_used(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together: one of them is missing")
+        if self.certificate_file is not None and self.ca_file is None:
+            raise ValueError("certificate_file needs ca_file: without it nothing is encrypted, and nobody would see it")
+        return self
+
     def client_options(self, client_id: str) -> dict[str, Any]:
         """Connection options of aiokafka."""
         options: dict[str, Any] = {
