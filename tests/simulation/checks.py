@@ -51,7 +51,7 @@ def is_finished(
                 if progress.state not in {State.ARRIVED, State.ACKNOWLEDGED}:
                     return f"document {number} of {code} is {progress.state}"
         if pending := stores[code].pending():
-            return f"{len(pending)} statements of {code} have no receipt, the first is {pending[0].kind}"
+            return f"{len(pending)} statements of {code} have no receipt, the first is {pending[0][1].kind}"
     return is_answered(plan, brokers, agencies)
 
 
@@ -78,7 +78,7 @@ async def check(
     found += _acknowledgements(agencies, inboxes)
     found += _receipts(brokers, agencies, plan.lanes, inboxes)
     for code, store in stores.items():
-        if left := store.waiting(_MOST, {}):
+        if left := store.waiting(_MOST, {})[0]:
             found.append(f"{code} has not settled {len(left)} documents")
     async with connect(settings.kafka(), "auditor") as bus:
         report = await verify(BusSource(bus), trust, clock=clock)

@@ -1,12 +1,13 @@
 """The client: what an agency's developer holds."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from lienthong.client.database import StoreThread
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Document, File, Progress, State
 from lienthong.client.drafts import Drafts
@@ -16,6 +17,7 @@ from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
 from lienthong.client.verbs import Verbs
+from lienthong.client.verifier import Verifier
 from lienthong.kernel.agency import from_qcvn102, is_qcvn102
 from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
@@ -33,10 +35,13 @@ from lienthong.runtime.settings import Settings
 
 __all__ = ["Client", "connect"]
 
+_log = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
 _READERS_SECONDS = 1.0
 _RECEIPTS_SECONDS = 5.0
 """How long what an earlier run left waits for its receipts."""
+_STRANDED_SECONDS = 60.0
+"""How often it is looked for what other processes of the agency have left in the outbox."""
 _ORDINARY_REST_MS = 40
 """How long documents of ordinary lanes gather while many come."""
 _REACHED = {
@@ -81,6 +86,18 @@ def _check_connected(directory: Directory, agency: str, now: int) -> None:
         raise RejectedError(Reason.UNKNOWN_SENDER, f"{agency} is not a connected agency of this backbone")
 
 
+@asynccontextmanager
+async def _as_themselves() -> AsyncIterator[None]:
+    """An error that ended a group of tasks is raised as it is: a caller who expects it need know nothing of groups."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first, *others = group.exceptions
+        for one in others:
+            _log.error("the connection ended for another reason as well: %r", one)
+        raise first from None
+
+
 class Client(Verbs):
     """One agency's connection: sends from a durable outbox, receives in sequence. Use `connect` or `open`."""
 
@@ -92,7 +109,7 @@ class Client(Verbs):
         receiver: Receiver,
         settler: Settler,
         store: Store,
-        thread: ThreadPoolExecutor,
+        thread: StoreThread,
         clock: Clock,
         pieces: Pieces,
     ) -> None:
@@ -151,7 +168,7 @@ class Client(Verbs):
                     Reason.UNKNOWN_KEY, f"key {key.key_id.hex()} belongs to {known.agency}, not {agency}"
                 )
             known.check(clock(), directory.known_at)
-            thread = ThreadPoolExecutor(1, thread_name_prefix=f"store-{agency}")
+            thread = StoreThread(agency)
             loop = asyncio.get_running_loop()
             database = await loop.run_in_executor(thread, Store, store)
             turn = Turn(store.with_name(f"{store.name}-turn"))
@@ -159,7 +176,8 @@ class Client(Verbs):
                 judge = Judge(directory, lanes)
                 sender = Sender(bus, Identity(agency, key, trust.origin), database, thread, clock)
                 settler = Settler(agency, database, thread, clock, sender.queue)
-                receiver = Receiver(bus, agency, judge, follower, database, thread, clock, settler, turn)
+                verifier = Verifier(agency, judge, follower, database, thread, settler)
+                receiver = Receiver(bus, agency, lanes, verifier, database, thread, settler, turn)
                 client = cls(agency, judge, sender, receiver, settler, database, thread, clock, bus.pieces)
                 newest = await loop.run_in_executor(thread, database.newest)
                 async with client._running(follower, lanes, newest):
@@ -175,12 +193,12 @@ class Client(Verbs):
         pulling, settling, sending = asyncio.Event(), asyncio.Event(), asyncio.Event()
         ordinary = [lane for lane in range(lanes) if lane != EXPRESS_LANE]
         sender, receiver = self._sender, self._receiver
-        async with asyncio.TaskGroup() as tasks:
+        async with _as_themselves(), asyncio.TaskGroup() as tasks:
             reading = [
                 tasks.create_task(follower.follow(pulling)),
                 tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, rest_ms=0, parts=2)),
                 tasks.create_task(receiver.pull(ordinary, pulling, rest_ms=_ORDINARY_REST_MS, parts=2)),
-                tasks.create_task(self._queue_pending(newest)),
+                tasks.create_task(self._queue_left(newest, pulling)),
             ]
             storing = [
                 tasks.create_task(self._settler.run(settling)),
@@ -213,13 +231,15 @@ class Client(Verbs):
                 await asyncio.wait(reading, timeout=_READERS_SECONDS)
                 for task in (*storing, *pumping, *reading):
                     task.cancel()
+                receiver.close()
         if failure is not None:
             raise failure
 
-    async def _queue_pending(self, newest: int) -> None:
+    async def _queue_left(self, newest: int, stopping: asyncio.Event) -> None:
         """What an earlier run left goes out once the receipts that wait for us have been read, or after a while.
 
-        What has expired is signed anew only when they have been read: one may say that it was accepted.
+        What has expired is signed anew only when they have been read: one may say that it was accepted. From then on
+        it is looked for what other processes leave.
         """
         with suppress(TimeoutError, InvariantError):
             async with asyncio.timeout(_RECEIPTS_SECONDS):
@@ -228,6 +248,12 @@ class Client(Verbs):
         with suppress(InvariantError):
             await self._receiver.caught_up()
             await self._sender.queue_pending(newest, expired=True)
+            while not stopping.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_STRANDED_SECONDS):
+                        await stopping.wait()
+                        return
+                await self._sender.queue_stranded()
 
     async def send(self, document: Document, *files: File, again: str = "") -> bytes:
         """Hand a document over: when this returns it is on disk and will be sent, crash or not.
@@ -270,9 +296,11 @@ class Client(Verbs):
         Raises:
             RejectedError: the backbone rejected it.
             UnavailableError: it did not come so far in time; it is not lost, ask again later.
-            ValueError: nothing was sent under this id.
+            ValueError: nothing was sent under this id, or the state is another one.
         """
-        wanted = _REACHED[State(state)]
+        wanted = _REACHED.get(State(state))
+        if wanted is None:
+            raise ValueError(f"{State(state).value!r} is nothing to wait for: accepted, arrived or acknowledged")
         try:
             async with asyncio.timeout(timeout_seconds):
                 while True:
@@ -330,4 +358,4 @@ class Client(Verbs):
     @property
     def refused(self) -> int:
         """Records of the inbox that were not believed or not for this agency; they are never handed over."""
-        return self._receiver.refused
+        return self._receiver.verifier.refused

@@ -1,18 +1,49 @@
 """The SQLite file of an agency: opened with its tables, and written to many rows at a time."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from lienthong.client.tables import FORMS, SCHEMA, SETTINGS
 from lienthong.kernel.errors import UnavailableError
 
-__all__ = ["Database"]
+__all__ = ["Database", "StoreThread"]
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 _ROWS_AT_ONCE = (64, 8, 1)
 _BUSY_SECONDS = 30.0
+
+
+class StoreThread(ThreadPoolExecutor):
+    """The one thread that may touch an agency's file.
+
+    What runs in it raises `UnavailableError` where the file cannot be read or written at the moment: the disk is full,
+    or another process holds it. After `shutdown` the same is raised at once.
+    """
+
+    def __init__(self, agency: str) -> None:
+        super().__init__(1, thread_name_prefix=f"store-{agency}")
+
+    def submit(
+        self, function: Callable[_Parameters, _Result], /, *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> Future[_Result]:
+        """As every executor does."""
+
+        def translated() -> _Result:
+            try:
+                return function(*args, **kwargs)
+            except sqlite3.OperationalError as error:
+                raise UnavailableError(f"the client's store cannot be used: {error}") from error
+
+        try:
+            return super().submit(translated)
+        except RuntimeError as error:
+            raise UnavailableError("the connection is closed") from error
 
 
 class Database:

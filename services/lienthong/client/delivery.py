@@ -1,6 +1,7 @@
 """What the caller gets: one document, verified and in sequence, and the word on what became of it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -12,6 +13,7 @@ from lienthong.client.rows import Ordered, Outgoing
 from lienthong.client.store import Store
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import envelope_id
+from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.lifecycle import EVENT_OF_KIND, Event, Flag
 from lienthong.kernel.limits import MAX_NAMED, MAX_REASON_CHARACTERS
@@ -20,10 +22,13 @@ from lienthong.kernel.statement import REASONED_STATUS_CODES, Kind, Statement, e
 
 __all__ = ["Delivery", "Settler", "acknowledgement"]
 
+_log = logging.getLogger(__name__)
 _SETTLE_SECONDS = 0.006
 """How long settled documents wait for company in one acknowledgement."""
 _BUSY_SETTLE_SECONDS = 0.05
 """The same while many are settled."""
+_STORE_PAUSE_SECONDS = 1.0
+"""Until the next attempt, when the store cannot be written."""
 _SETTLED_TOGETHER = 500
 """Most documents of one transaction: an express one that has just come waits for it, as the store has one thread."""
 
@@ -101,6 +106,7 @@ class Delivery:
 
         Raises:
             ValueError: the status is none, is not a recipient's to say, or its reason is missing.
+            UnavailableError: the connection is closed; the document comes again in the next one.
         """
         self._settler.settle(self, Status(status), reason)
 
@@ -161,9 +167,17 @@ class Settler:
         self._hand_over = hand_over
         self._settled: list[tuple[Delivery, Status, str, bool]] = []
         self._settled_any = asyncio.Event()
+        self._closed = False
 
     def settle(self, delivery: Delivery, status: Status, reason: str) -> None:
-        """Note what is to be said of a document."""
+        """Note what is to be said of a document.
+
+        Raises:
+            ValueError: see `Delivery.acknowledge`.
+            UnavailableError: the connection is closed; the document comes again, and can be settled, in the next one.
+        """
+        if self._closed:
+            raise UnavailableError("the connection is closed: what is said now would be lost")
         if status is Status.TAKE_BACK_ASKED:
             raise ValueError("status 13 is the sender's to say: it asks for its document back")
         if status.value in REASONED_STATUS_CODES and not reason:
@@ -179,24 +193,40 @@ class Settler:
         self._settled_any.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Store what was settled and say it, all of one sender, lane and status in one statement."""
+        """Store what was settled and say it, all of one sender, lane and status in one statement.
+
+        Runs until stopping and all is said; from its end on nothing can be settled any more.
+        """
         loop = asyncio.get_running_loop()
         pace = Pace(_BUSY_SETTLE_SECONDS)
-        while not (stopping.is_set() and not self._settled):
-            await self._settled_any.wait()
-            if not stopping.is_set():
-                await asyncio.sleep(max(_SETTLE_SECONDS, pace.rest(loop.time())))
-            self._settled_any.clear()
-            settled, self._settled = self._settled, []
-            pace.took(len(settled), now=loop.time(), cpu=time.process_time())
-            if not settled:
-                continue
-            settled.sort(key=lambda one: one[0].lane != EXPRESS_LANE)
-            for at in range(0, len(settled), _SETTLED_TOGETHER):
-                some = settled[at : at + _SETTLED_TOGETHER]
-                places, acknowledgements = self._statements(some)
-                await loop.run_in_executor(self._thread, self._store.settle, places, acknowledgements)
+        try:
+            while not (stopping.is_set() and not self._settled):
+                await self._settled_any.wait()
+                if not stopping.is_set():
+                    await asyncio.sleep(max(_SETTLE_SECONDS, pace.rest(loop.time())))
+                self._settled_any.clear()
+                settled, self._settled = self._settled, []
+                pace.took(len(settled), now=loop.time(), cpu=time.process_time())
+                settled.sort(key=lambda one: one[0].lane != EXPRESS_LANE)
+                for at in range(0, len(settled), _SETTLED_TOGETHER):
+                    await self._say(settled[at : at + _SETTLED_TOGETHER])
+        finally:
+            self._closed = True
+
+    async def _say(self, settled: Sequence[tuple[Delivery, Status, str, bool]]) -> None:
+        """Store it and hand it over; waits out a store that cannot be written."""
+        places, acknowledgements = self._statements(settled)
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._store.settle, places, acknowledgements
+                )
+            except UnavailableError as error:
+                _log.warning("acknowledging waits: %s", error)
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+            else:
                 self._hand_over(acknowledgements)
+                return
 
     def _statements(
         self, settled: Sequence[tuple[Delivery, Status, str, bool]]

@@ -1,4 +1,4 @@
-"""What an agency's developer handles: documents, files, deliveries and the progress of what was sent."""
+"""What an agency's developer handles: documents, files and the progress of what was sent."""
 
 import mimetypes
 from collections.abc import Mapping

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from lienthong.client import notices
 from lienthong.client.database import Database
@@ -26,10 +28,11 @@ class Outbox(Database):
         self._sql.execute(UNFINISHED)
         self._finished: Counter[str] = Counter()
         self._summed_until = 0
-        self._summed_released = 0
 
     def add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
         """Put statements into the outbox; what is there already, by content, is not put in again.
+
+        Unless it was rejected: whoever says it again has mended the cause, and means it.
 
         Returns:
             The id under which each is known, in order: its own, or that of the earlier hand-over.
@@ -40,15 +43,20 @@ class Outbox(Database):
 
     def _add(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
         before = self._sql.total_changes
-        self._for_rows(
-            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes, natural_key)"
-            " VALUES * ON CONFLICT DO NOTHING",
-            [
-                (*one[:5], pack(one.contents), one.handed_over_at, join(one.routes), one.natural_key or None)
-                for one in outgoing
-                if not one.says
-            ],
-        )
+        rows = [
+            (*one[:5], pack(one.contents), one.handed_over_at, join(one.routes), one.natural_key or None)
+            for one in outgoing
+            if not one.says
+        ]
+        self._add_rows(rows)
+        if self._sql.total_changes - before < len(rows):
+            let_go = self._sql.executemany(
+                "UPDATE outbox SET content_key = NULL WHERE content_key = ? AND state = ?",
+                [(row[1], _REJECTED) for row in rows],
+            ).rowcount
+            if let_go:
+                before += let_go
+                self._add_rows(rows)
         self._for_rows(
             "INSERT INTO outbox (id, kind, lane, statement, handed_over_at, routes, says) VALUES *",
             [
@@ -69,6 +77,13 @@ class Outbox(Database):
             return [one.id for one in outgoing]
         return [one.id if one.content_key is None else self._known_as(one.content_key) for one in outgoing]
 
+    def _add_rows(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._for_rows(
+            "INSERT INTO outbox (id, content_key, kind, lane, statement, contents, handed_over_at, routes, natural_key)"
+            " VALUES * ON CONFLICT DO NOTHING",
+            rows,
+        )
+
     def _known_as(self, content_key: bytes) -> bytes:
         row = self._sql.execute("SELECT id FROM outbox WHERE content_key = ?", (content_key,)).fetchone()
         known: bytes = row[0]
@@ -79,47 +94,76 @@ class Outbox(Database):
         number: int = self._sql.execute("SELECT COALESCE(MAX(number), 0) FROM outbox").fetchone()[0]
         return number
 
-    def pending(self, until: int | None = None) -> list[Outgoing]:
-        """What was handed over and has no receipt yet, in order.
+    def pending(
+        self, after: int = 0, until: int | None = None, most_bytes: int | None = None
+    ) -> list[tuple[int, Outgoing]]:
+        """What was handed over and has no receipt yet, in order, each with its number in the outbox.
 
         Args:
+            after: number before the first one looked at.
             until: number of the last one looked at; None: all.
+            most_bytes: no more than these of statements and contents, but at least one; None: all.
         """
-        rows = self._sql.execute(
-            "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes, COALESCE(says, ''),"
-            " COALESCE(natural_key, '') FROM outbox WHERE state = 0 AND number <= COALESCE(?, number) ORDER BY number",
-            (until,),
-        )
-        return [Outgoing._make((*row[:5], unpack(row[5]), row[6], split(row[7]), row[8], (), row[9])) for row in rows]
+        found: list[tuple[int, Outgoing]] = []
+        size = 0
+        with closing(
+            self._sql.execute(
+                "SELECT id, content_key, kind, lane, statement, contents, handed_over_at, routes, COALESCE(says, ''),"
+                " COALESCE(natural_key, ''), number FROM outbox"
+                " WHERE state = 0 AND number > ? AND number <= COALESCE(?, number) ORDER BY number",
+                (after, until),
+            )
+        ) as rows:
+            for row in rows:
+                size += len(row[4]) + len(row[5] or b"")
+                if found and most_bytes is not None and size > most_bytes:
+                    break
+                one = Outgoing._make((*row[:5], unpack(row[5]), row[6], split(row[7]), row[8], (), row[9]))
+                found.append((row[10], one))
+        return found
 
-    def renew(self, old: bytes, new: Outgoing) -> None:
-        """Put a statement that was signed anew in the place of one that expired unsent."""
+    def pending_ids(self) -> set[bytes]:
+        """Ids of what was handed over and has no receipt yet."""
+        return {row[0] for row in self._sql.execute("SELECT id FROM outbox WHERE state = 0")}
+
+    def renew(self, old: bytes, new: Outgoing) -> bool:
+        """Put a statement that was signed anew in the place of one that expired unsent.
+
+        Returns:
+            False where the old one has a receipt by now, or was renewed by another process: then nothing was done.
+        """
         with self._sql as sql:
             sql.execute("BEGIN IMMEDIATE")
-            sql.execute(
+            renewed = sql.execute(
                 "UPDATE outbox SET state = ?, renewed_as = ?, content_key = NULL, statement = NULL, contents = NULL"
-                " WHERE id = ?",
-                (_RENEWED, new.id, old),
-            )
-            self._add([new])
+                " WHERE id = ? AND state = ?",
+                (_RENEWED, new.id, old, _PENDING),
+            ).rowcount
+            if renewed:
+                self._add([new])
+            return bool(renewed)
 
     def _told(self, receipts: Sequence[ReceiptLine]) -> None:
         """Note what the backbone says of our envelopes; within a transaction."""
+        # Of several lines about one envelope the first counts, or the first that accepts: an SQL statement must not
+        # choose.
+        chosen: dict[bytes, ReceiptLine] = {}
+        for line in sorted(receipts, key=lambda one: not self._accepts(one)):
+            if not line.released:
+                chosen.setdefault(line.id, line)
         self._for_rows(
             "WITH line (state, position, reason, id) AS (VALUES *)"
             " UPDATE outbox SET state = line.state, position = line.position, reason = line.reason,"
             # What a document says of itself stays, for its history and for what refers to it; its files go.
             " statement = CASE kind WHEN 'document' THEN statement END, contents = NULL"
-            " FROM line WHERE outbox.id = line.id AND outbox.state = 0"
+            " FROM line WHERE outbox.id = line.id"
+            # A rejection (2) may be followed by an acceptance (1) of the same bytes, never the other way round.
+            " AND (outbox.state = 0 OR outbox.state = 2 AND line.state = 1)"
             # An acknowledgement in which nothing is wrong but time or key is said again at the next start: nobody
             # else would.
             " AND NOT (outbox.kind = 'acknowledgement' AND line.reason IN"
             " ('expired', 'future', 'key_revoked', 'key_not_valid', 'unknown_key'))",
-            # Of several lines about one envelope the first counts; one statement must not choose.
-            [
-                self._verdict(line)
-                for line in {line.id: line for line in reversed(receipts) if not line.released}.values()
-            ],
+            [self._verdict(line) for line in chosen.values()],
         )
         for line in receipts:
             if line.released:
@@ -138,9 +182,13 @@ class Outbox(Database):
             )
 
     @staticmethod
-    def _verdict(line: ReceiptLine) -> tuple[int, int, str, bytes]:
+    def _accepts(line: ReceiptLine) -> bool:
         # A duplicate is one that was accepted before: its receipt names the entry that counts.
-        accepted = line.reason in ("", "duplicate")
+        return line.reason in ("", "duplicate")
+
+    @classmethod
+    def _verdict(cls, line: ReceiptLine) -> tuple[int, int, str, bytes]:
+        accepted = cls._accepts(line)
         return (_ACCEPTED if accepted else _REJECTED, line.position, "" if accepted else line.reason, line.id)
 
     def document(self, envelope_id: bytes) -> Document:
@@ -165,16 +213,11 @@ class Outbox(Database):
         with self._sql as sql:
             sql.execute("BEGIN")
             newest = self.newest()
-            released: int = sql.execute("SELECT COUNT(*) FROM released").fetchone()[0]
-            if released != self._summed_released:
-                # What was rejected, and finished, is not any more.
-                self._finished.clear()
-                self._summed_until = 0
-                sql.execute("DELETE FROM unfinished")
             finished, others = Counter(self._finished), Counter[str]()
             for number, state, is_acknowledged in sql.execute(SUMMARY, {"seen": self._summed_until}):
                 goes_on = state in (_PENDING, _ACCEPTED)
-                is_finished = not goes_on or (state == _ACCEPTED and is_acknowledged)
+                # What was rejected may yet be accepted, or released by the operator.
+                is_finished = state == _RENEWED or (state == _ACCEPTED and is_acknowledged)
                 counts = finished if is_finished else others
                 counts["documents"] += 1
                 counts["accepted"] += state == _ACCEPTED
@@ -184,7 +227,7 @@ class Outbox(Database):
                     unfinished.append((number,))
             sql.execute("DELETE FROM unfinished")
             sql.executemany("INSERT INTO unfinished VALUES (?)", unfinished)
-        self._finished, self._summed_until, self._summed_released = finished, newest, released
+        self._finished, self._summed_until = finished, newest
         return Summary(*(finished[name] + others[name] for name in Summary._fields))
 
     def progress(self, envelope_id: bytes) -> Progress | None:
@@ -221,9 +264,12 @@ class Outbox(Database):
         )
 
     def _numbered_before(self, natural_key: str, number: int) -> tuple[bytes, ...]:
-        """Documents handed over before one that have its number, notation and year; not those signed anew as others."""
+        """Documents handed over before one that have its number, notation and year.
+
+        Without those that were signed anew as others, and those that were rejected: these went nowhere.
+        """
         rows = self._sql.execute(
-            "SELECT id FROM outbox WHERE natural_key = ? AND number < ? AND state <> ? ORDER BY number",
-            (natural_key, number, _RENEWED),
+            "SELECT id FROM outbox WHERE natural_key = ? AND number < ? AND state NOT IN (?, ?) ORDER BY number",
+            (natural_key, number, _RENEWED, _REJECTED),
         )
         return tuple(identity for (identity,) in rows)

@@ -1,7 +1,7 @@
 """Documents that wait in memory for the caller: as many as there is room for, the rest stays in the store."""
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from lienthong.client.delivery import Delivery
@@ -32,8 +32,8 @@ class Ready:
         """Held while documents move from the topic into the store and memory, or from the store into memory."""
         self.in_store = True
         """Whether the store may hold some that have not come here: at first those of an earlier run."""
+        self.most_bytes = size
         self._documents = documents
-        self._most = size
         self._waiting: deque[Delivery | Arrival] = deque()
         self._size = 0
         self._last: dict[int, int] = {}
@@ -55,7 +55,7 @@ class Ready:
         for size in sizes:
             count += 1
             used += size
-            if count > self._documents or used > self._most:
+            if count > self._documents or used > self.most_bytes:
                 break
             fit += 1
         return fit
@@ -73,10 +73,15 @@ class Ready:
         self._size -= _size(one)
         return one
 
-    def found(self, arrivals: Sequence[Arrival], limit: int) -> None:
-        """Add what the store held after `last`, at most `limit` of each lane."""
+    def put_back(self, one: Delivery | Arrival) -> None:
+        """Make the document that was taken last the next one again."""
+        self._waiting.appendleft(one)
+        self._size += _size(one)
+
+    def found(self, arrivals: Sequence[Arrival], *, more: bool) -> None:
+        """Add what the store held after `last`, and note whether it holds more."""
         self.put(arrivals)
-        self.in_store = limit in Counter(one.lane for one in arrivals).values()
+        self.in_store = more
 
 
 def _size(one: Delivery | Arrival) -> int:

@@ -2,46 +2,39 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TypeVar
 
 from lienthong.client.cursor import Cursor, GapError, may_lie_before, start
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
 from lienthong.client.history import History
-from lienthong.client.opening import Opened, open_record
 from lienthong.client.ready import Ready
-from lienthong.client.rows import Arrival, Round
-from lienthong.client.sorting import documents_named, sort
+from lienthong.client.rows import Round
+from lienthong.client.sorting import documents_named
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
+from lienthong.client.verifier import Verifier
 from lienthong.client.watchers import Watchers
 from lienthong.kernel.bus import Bus, Reader
-from lienthong.kernel.clock import Clock
-from lienthong.kernel.command import RELEASE
-from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.envelope import OpenedEnvelope
-from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
+from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.fold import Order, compare
-from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
-from lienthong.kernel.ledger import Delivery as DeliveryHeaders
 from lienthong.kernel.ledger import Record, is_genesis, read_delivery
 from lienthong.kernel.pieces import split
-from lienthong.kernel.reasons import TOLD_BY_DIRECTORY
 from lienthong.kernel.topics import Partition, inbox
 
 __all__ = ["Receiver"]
 
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 _ROUND_RECORDS = 1_000
 _STORED_TOGETHER = 500
 """Most records of one transaction: an express document waits for it, as the store has one thread."""
 _RELOADED = 2 * _STORED_TOGETHER
 """Most documents of a lane fetched from the store at once: more than a round leaves there, so that it has an end."""
 _COMMIT_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
 _TURN_SECONDS = 0.25
 """How often it is looked whether another process of the agency still receives."""
 
@@ -50,10 +43,10 @@ class Receiver:
     """The way in: inbox topic, comparison, verification, store, caller.
 
     Args:
-        judge: verifies; its directory must be loaded.
-        directory: brings the judge's directory up to date.
-        settler: takes what the caller says of documents.
+        lanes: number of lanes of the backbone.
+        verifier: believes what was read, or not.
         thread: the one thread that may touch the store.
+        settler: takes what the caller says of documents.
         turn: with it, of several processes of the agency one hands documents to its caller.
     """
 
@@ -61,43 +54,46 @@ class Receiver:
         self,
         bus: Bus,
         agency: str,
-        judge: Judge,
-        directory: DirectoryReader,
+        lanes: int,
+        verifier: Verifier,
         store: Store,
         thread: Executor,
-        clock: Clock,
         settler: Settler,
         turn: Turn,
     ) -> None:
         self._bus = bus
         self._agency = agency
-        self._judge = judge
-        self._directory = directory
+        self.verifier = verifier
         self._store = store
         self._thread = thread
-        self._clock = clock
         self._settler = settler
         self._turn = turn
         self._express = Ready([EXPRESS_LANE])
-        self._ordinary = Ready([lane for lane in range(judge.lanes) if lane != EXPRESS_LANE])
+        self._ordinary = Ready([lane for lane in range(lanes) if lane != EXPRESS_LANE])
         self._express_stored = asyncio.Event()
         """Set unless a round of the express lane is being stored."""
         self._express_stored.set()
         self._news = asyncio.Event()
-        self._failure: InvariantError | None = None
+        self._failure: InvariantError | UnavailableError | None = None
         self.watchers = Watchers()
         """Told of every envelope of which something was read."""
         self._caught_up = asyncio.Event()
         """Set when the inbox topic has been read to its end once, or when reading has stopped."""
         self._caught_up_parts: set[int] = set()
-        self._released: set[bytes] = set()
-        """Ids of documents that the operator released to us: of these alone a second record may come."""
-        self.refused = 0
-        """Records that were not believed or not for us; they never reach the caller."""
 
     def wake(self) -> None:
         """Let whoever iterates look whether there is news."""
         self._news.set()
+
+    def close(self) -> None:
+        """Whoever still waits for documents, or for news of one, hears that nothing comes any more."""
+        self._fail(self._failure or UnavailableError("the connection is closed"))
+
+    def _fail(self, failure: InvariantError | UnavailableError) -> None:
+        self._failure = failure
+        self._caught_up.set()
+        self._news.set()
+        self.watchers.tell_all()
 
     # -- from the topic into the store
 
@@ -106,21 +102,22 @@ class Receiver:
 
         A gap ends the reading: `receive` and `wait` then raise the alarm.
         """
-        pause = 0.2
+        pause = _FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
         while not stopping.is_set():
+            began = loop.time()
             try:
                 await self._pull(lanes, stopping, rest_ms, parts)
             except InvariantError as error:
-                self._failure = error
-                self._caught_up.set()
                 _log.error("receiving stopped: %s", error)
-                self._news.set()
-                self.watchers.tell_all()
+                self._fail(error)
                 return
             except UnavailableError as error:
+                if loop.time() - began > _LONGEST_PAUSE_SECONDS:
+                    pause = _FIRST_PAUSE_SECONDS  # it went well meanwhile
                 _log.warning("receiving waits: %s", error)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, 5.0)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _pull(self, lanes: Sequence[int], stopping: asyncio.Event, rest_ms: int, parts: int) -> None:
         partitions = [Partition(inbox(self._agency), lane) for lane in lanes]
@@ -154,9 +151,17 @@ class Receiver:
                     if behind and not (behind := behind & before_ends()):
                         self._part_caught_up(lanes[0], parts)
                 if loop.time() - committed_at >= _COMMIT_SECONDS and cursors:
-                    # Nobody reads from these: they tell the operator how late this agency is.
-                    await reader.commit({one: cursors[one.number][1] for one in partitions if one.number in cursors})
+                    await self._commit(
+                        reader, {one: cursors[one.number][1] for one in partitions if one.number in cursors}
+                    )
                     committed_at = loop.time()
+
+    async def _commit(self, reader: Reader, positions: Mapping[Partition, int]) -> None:
+        """Tell the operator how late this agency is; nobody reads from there, so it may fail, and reading goes on."""
+        try:
+            await reader.commit(positions)
+        except UnavailableError as error:
+            _log.warning("how far the inbox was read cannot be stored in Kafka: %s", error)
 
     def _part_caught_up(self, part: int, parts: int) -> None:
         self._caught_up_parts.add(part)
@@ -179,7 +184,7 @@ class Receiver:
         """Read on where the store says, one lane from further back; what is stored, and where the partitions end."""
         loop = asyncio.get_running_loop()
         cursors = await loop.run_in_executor(self._thread, self._store.cursors)
-        self._released |= await loop.run_in_executor(self._thread, self._store.released)  # by another process, too
+        await self.verifier.look_up_released()
         ends = await reader.ends(partitions)
         await reader.assign(
             {one: start(cursors.get(one.number, (0, 0)), ends[one], back=one.number == back) for one in partitions}
@@ -208,7 +213,8 @@ class Receiver:
                         continue
                     taken.first.setdefault(lane, headers.sequence)
                     last = headers.sequence
-                    await self._believe(record, headers, taken, fresh)
+                    if (delivery := await self.verifier.believe(record, headers, taken)) is not None:
+                        fresh.append(delivery)
                 taken.cursors[lane] = (last, records[-1].offset + 1)
         async with ready.moving:
             room = ready.room(one.size for one in fresh)
@@ -239,62 +245,10 @@ class Receiver:
         finally:
             self._express_stored.set()
 
-    async def _believe(self, record: Record, headers: DeliveryHeaders, taken: Round, fresh: list[Delivery]) -> None:
-        """Verify one record and sort it; what cannot be believed is counted and left out."""
-        if headers.known_at > self._judge.directory.known_at:
-            # Groups and routes would be those of older facts, and nothing would be refused for it.
-            await self._directory.know(headers.known_at)
-        try:
-            opened = await self._told(lambda: open_record(self._judge, self._agency, record, headers))
-            if (opened.command or self._released) and await self._is_here(opened, taken):
-                # The operator released it, and its sender sent it again: once is enough.
-                opened = opened._replace(addressed=())
-                if opened.command is None:
-                    return
-            arrival = sort(opened, record.partition, taken)
-        except RejectedError as error:
-            self.refused += 1
-            _log.warning("%s lane %d sequence %d refused: %s", record.topic, record.partition, headers.sequence, error)
-            return
-        if arrival is not None:
-            fresh.append(self._delivery(arrival, opened.envelope, redelivered=False))
-
-    async def _is_here(self, opened: Opened, taken: Round) -> bool:
-        """Whether a document that was released, or is now, has come before; others have no second record."""
-        identity, command = opened.envelope.id, opened.command
-        if command is None:
-            return identity in self._released
-        if command.action != RELEASE:
-            return False
-        self._released.add(identity)
-        return any(one.id == identity for one in taken.arrivals) or await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._store.has, identity
-        )
-
-    async def _told(self, judgement: Callable[[], _Result]) -> _Result:
-        """A judgement; one that more of the directory may turn is made again when it has been read to its end.
-
-        Intake, or another process of the agency, which stored it, may have known more.
-        """
-        try:
-            return judgement()
-        except RejectedError as error:
-            if error.reason not in TOLD_BY_DIRECTORY:
-                raise
-        await self._directory.catch_up()
-        return judgement()
-
     # -- from the store to the caller
 
     def _ready_of(self, lane: int) -> Ready:
         return self._express if lane == EXPRESS_LANE else self._ordinary
-
-    def _delivery(self, arrival: Arrival, opened: OpenedEnvelope, *, redelivered: bool) -> Delivery:
-        return Delivery(
-            arrival.id, arrival.sender, arrival.lane, arrival.sequence, arrival.position, arrival.judged_at,
-            redelivered, opened.statement, opened.contents, len(arrival.value), self._settler,
-            addressed=arrival.addressed, ordered=arrival.order,
-        )  # fmt: skip
 
     async def next_change(self, changed: asyncio.Event) -> None:
         """Wait until a watched event is set, or a moment, and clear it.
@@ -325,11 +279,7 @@ class Receiver:
                 self._news.clear()
                 if not await self._wait_for_news(idle_seconds):
                     return
-            elif not ready:
-                await self._reload(ready)
-            elif (delivery := await self._opened(ready.pop())) is not None:
-                if delivery.event is not None:
-                    delivery.about = await self._histories(delivery)
+            elif (delivery := await self._next(ready)) is not None:
                 yield delivery
                 if not delivery.settled:
                     self._settler.settle(delivery, Status.ARRIVED, "")
@@ -339,6 +289,26 @@ class Receiver:
                     # A caller that waits for nothing would hand itself all there is before an express one is read.
                     await self._bus.pieces.give_way()
                     await self._express_stored.wait()
+
+    async def _next(self, ready: Ready) -> Delivery | None:
+        """The next document to hand over, with what it speaks of; None if there is none yet: then look again."""
+        try:
+            if not ready:
+                await self._reload(ready)
+                return None
+            one = ready.pop()
+            try:
+                delivery = one if isinstance(one, Delivery) else await self.verifier.believe_again(one)
+                if delivery is not None and delivery.event is not None:
+                    delivery.about = await self._histories(delivery)
+            except BaseException:
+                ready.put_back(one)  # the caller has not got it, and may go on
+                raise
+            return delivery
+        except UnavailableError as error:
+            _log.warning("receiving waits: %s", error)
+            await asyncio.sleep(_TURN_SECONDS)
+            return None
 
     async def _histories(self, delivery: Delivery) -> list[History]:
         """The documents of the inbox that a delivery speaks of."""
@@ -375,26 +345,7 @@ class Receiver:
     async def _reload(self, ready: Ready) -> None:
         """Fetch waiting documents from the store: those of an earlier run, and those memory had no room for."""
         async with ready.moving:
-            found = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._store.waiting, _RELOADED, dict(ready.last), ready.lanes
+            found, more = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._store.waiting, _RELOADED, dict(ready.last), ready.lanes, ready.most_bytes
             )
-            ready.found(found, _RELOADED)
-
-    async def _opened(self, one: Delivery | Arrival) -> Delivery | None:
-        """A document from the store is verified again: None if it is not believed any more."""
-        if isinstance(one, Delivery):
-            return one
-        try:
-            while True:
-                try:
-                    opened = await self._told(lambda: self._judge.open(one.value, at=one.judged_at))
-                    break
-                except UnavailableError as error:
-                    _log.warning("receiving waits: %s", error)
-                    await asyncio.sleep(_TURN_SECONDS)
-        except RejectedError as error:
-            # It verified when it was stored: a key has been revoked since, from before that time on.
-            self.refused += 1
-            _log.warning("document %s in the store is not believed any more: %s", one.id.hex(), error)
-            return None
-        return self._delivery(one, opened, redelivered=one.handed)
+            ready.found(found, more=more)

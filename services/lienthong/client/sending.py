@@ -1,20 +1,20 @@
 """Sending: what is handed over is stored at once, sealed in batches, and appended until Kafka has it."""
 
 import asyncio
+import itertools
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
 from lienthong.kernel.bus import Bus, Publisher, Row
 from lienthong.kernel.clock import Clock
 from lienthong.kernel.envelope import encode_envelope, envelope_id
-from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.errors import RejectedError, UnavailableError
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.limits import ACCEPTANCE_WINDOW_MS, FUTURE_TOLERANCE_MS
@@ -24,6 +24,8 @@ from lienthong.kernel.topics import Partition, outbox
 
 __all__ = ["Identity", "Sender"]
 
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
 _log = logging.getLogger(__name__)
 _BATCH_STATEMENTS = 500
 _BATCH_BYTES = 4_194_304
@@ -38,6 +40,8 @@ _STORED_TOGETHER = 500
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
 """A statement older than this is signed anew rather than sent: it might expire on its way. So is one from the future,
 which a clock that was wrong has made."""
+_STORE_PAUSE_SECONDS = 1.0
+_CLOSED = "the connection is closed"
 
 
 class Identity(NamedTuple):
@@ -91,12 +95,17 @@ class Sender:
         self._queues: dict[bool, deque[Outgoing]] = {True: deque(), False: deque()}
         self._queued = {True: asyncio.Event(), False: asyncio.Event()}
         self._known: set[bytes] = set()
+        self._tried: set[bytes] = set()
+        """Ids of what may have been written, or may not: nobody knows, until a receipt says so."""
+        self._own: set[bytes] = set()
+        """Ids of what was queued here and, as of the last look, has no receipt."""
+        self._strange: set[bytes] = set()
+        """Ids of what had no receipt at the last look, and was not queued here."""
+        self._closed = False
         self._unsent = 0
         self._unsent_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
-        self.sent = 0
-        """Statements appended to the out topic by this object."""
 
     async def hand_over(self, outgoing: Sequence[Outgoing]) -> list[bytes]:
         """Store statements in the outbox and queue them; returns when they are on disk.
@@ -106,9 +115,14 @@ class Sender:
         Returns:
             The ids under which they are known, in order: their own, or those of an earlier hand-over of
             the same content.
+
+        Raises:
+            UnavailableError: the outbox cannot be written, or the connection is closed.
         """
         while not self._room.is_set():
             await self._room.wait()
+        if self._closed:
+            raise UnavailableError(_CLOSED)
         future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
         for one in outgoing:
             self._count(one, 1)
@@ -120,23 +134,36 @@ class Sender:
         return await future
 
     async def store_handed(self, stopping: asyncio.Event) -> None:
-        """Store what is handed over, express first, many in one transaction; runs until stopping and empty."""
-        while not (stopping.is_set() and not any(self._handing.values())):
-            await self._handing_any.wait()
-            self._handing_any.clear()
-            while handed := next(filter(None, self._handing.values()), None):
-                await self._store_some(_together(handed))
+        """Store what is handed over, express first, many in one transaction; runs until stopping and empty.
+
+        From its end on nothing can be handed over any more; whoever waits to is told.
+        """
+        try:
+            while not (stopping.is_set() and not any(self._handing.values())):
+                await self._handing_any.wait()
+                self._handing_any.clear()
+                while handed := next(filter(None, self._handing.values()), None):
+                    await self._store_some(_together(handed))
+        finally:
+            self._closed = True
+            self._room.set()
+            for _, future in itertools.chain.from_iterable(self._handing.values()):
+                if not future.done():
+                    future.set_exception(UnavailableError(_CLOSED))
 
     async def _store_some(self, handed: Sequence[_HandedOver]) -> None:
         together = [one for outgoing, _ in handed for one in outgoing]
         try:
             ids = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.add, together)
-        except Exception as error:  # noqa: BLE001 - the callers are told, each by its future
+        except BaseException as error:
+            # The callers are told, each by its future.
             for one in together:
                 self._count(one, -1)
             for _, future in handed:
                 if not future.done():
-                    future.set_exception(UnavailableError(f"the outbox cannot be written: {error}"))
+                    future.set_exception(UnavailableError(f"the outbox cannot be written: {error or _CLOSED}"))
+            if not isinstance(error, Exception):
+                raise
             return
         at = 0
         for outgoing, future in handed:
@@ -162,6 +189,7 @@ class Sender:
                     self._count(one, -1)
                 continue
             self._known.add(one.id)
+            self._own.add(one.id)
             if not counted:
                 self._count(one, 1)
             express = one.lane == EXPRESS_LANE
@@ -175,21 +203,54 @@ class Sender:
             until: number of the newest statement in the store when this run began.
             expired: those that are too old to be sent as they are, and are signed anew; otherwise the others.
         """
-        loop = asyncio.get_running_loop()
-        pending = await loop.run_in_executor(self._thread, self._store.pending, until)
-        self.queue([one for one in pending if self._is_expired(one) is expired])
+        await self._queue_some(lambda one: self._is_expired(one) is expired, until)
+
+    async def queue_stranded(self) -> None:
+        """Queue what other processes of the agency have stored and not got rid of, from one look to the next.
+
+        They may have died, or ended while Kafka did not answer. Where they live and are slow, it is said twice under
+        one id, which is once.
+        """
+        pending = await self._read(self._store.pending_ids)
+        self._own &= pending
+        stranded = pending & self._strange - self._own
+        if stranded:
+            await self._queue_some(lambda one: one.id in stranded)
+        self._strange = pending - self._own
+
+    async def _queue_some(self, wanted: Callable[[Outgoing], bool], until: int | None = None) -> None:
+        """Queue what is pending and wanted, as there is room for it."""
+        after = 0
+        while True:
+            await self._room.wait()
+            page = await self._read(self._store.pending, after, until, _BATCH_BYTES)
+            if not page:
+                return
+            after = page[-1][0]
+            self.queue([one for _, one in page if wanted(one)])
+
+    async def _read(self, function: Callable[[Unpack[_Arguments]], _Result], *args: *_Arguments) -> _Result:
+        """What the store says, when it can be asked."""
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+            except UnavailableError as error:
+                _log.warning("what an earlier run left waits: %s", error)
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
 
     def _is_expired(self, one: Outgoing) -> bool:
         return not -FUTURE_TOLERANCE_MS <= self._clock() - one.handed_over_at < _RENEWAL_MS
 
-    async def _renewed(self, one: Outgoing) -> Outgoing:
-        """The same said anew, in the store as well."""
+    async def _renewed(self, one: Outgoing) -> Outgoing | None:
+        """The same said anew, in the store as well; None if there is nothing to say: it has a receipt by now."""
         now = self._clock()
         data = encode_statement(decode_statement(one.statement)._replace(created=now))
         new = one._replace(id=envelope_id(data), statement=data, handed_over_at=now)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.renew, one.id, new)
+        if not await asyncio.get_running_loop().run_in_executor(self._thread, self._store.renew, one.id, new):
+            return None
         self._known.discard(one.id)
         self._known.add(new.id)
+        self._own.add(new.id)
         return new
 
     def _count(self, one: Outgoing, sign: int) -> None:
@@ -220,7 +281,8 @@ class Sender:
                         if not queue and not stopping.is_set():
                             queued.clear()
                             await queued.wait()
-            except UnavailableError as error:
+            except (RejectedError, UnavailableError) as error:
+                # A broker that refuses a row for its size has another limit than the operator's topics: it may change.
                 if stopping.is_set():
                     return
                 _log.warning("sending waits: %s", error)
@@ -232,21 +294,34 @@ class Sender:
             await asyncio.sleep(_COLLECT_SECONDS)
         batch: list[Outgoing] = []
         size = 0
-        for place, queued in enumerate(list(islice(queue, _BATCH_STATEMENTS))):
-            size += len(queued.statement) + sum(map(len, queued.contents))
+        while len(batch) < min(_BATCH_STATEMENTS, len(queue)):
+            one = queue[len(batch)]
+            size += len(one.statement) + sum(map(len, one.contents))
             if batch and size > _BATCH_BYTES:
                 break
-            if self._is_expired(queued):
-                queue[place] = await self._renewed(queued)
-            batch.append(queue[place])
+            # What may have been written is written again as it was: under another id it would come twice.
+            if self._is_expired(one) and one.id not in self._tried:
+                renewed = await self._renewed(one)
+                if renewed is None:
+                    del queue[len(batch)]
+                    self._done_with(one)
+                    continue
+                queue[len(batch)] = one = renewed
+            batch.append(one)
+        if not batch:
+            return
         rows = await self._seal(batch)
+        self._tried.update(one.id for one in batch)
         with _told_when_it_takes_long():
             await publisher.append(rows)
         for one in batch:
             queue.popleft()
-            self._known.discard(one.id)
-            self._count(one, -1)
-        self.sent += len(batch)
+            self._done_with(one)
+
+    def _done_with(self, one: Outgoing) -> None:
+        self._known.discard(one.id)
+        self._tried.discard(one.id)
+        self._count(one, -1)
 
     async def _seal(self, batch: Sequence[Outgoing]) -> dict[Partition, list[Row]]:
         agency, key, origin = self._identity

@@ -7,6 +7,7 @@ numbers within the transaction makes two readers harmless.
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from lienthong.client import notices
@@ -108,25 +109,48 @@ class Store(Outbox):
         rows = self._sql.execute("SELECT lane, sequence, next_offset FROM cursor")
         return {lane: (sequence, offset) for lane, sequence, offset in rows}
 
-    def waiting(self, limit: int, after: dict[int, int], lanes: Sequence[int] | None = None) -> list[Arrival]:
-        """Documents that wait to be settled, lane by lane in sequence, those after a number by lane only.
+    def waiting(
+        self, limit: int, after: dict[int, int], lanes: Sequence[int] | None = None, most_bytes: int | None = None
+    ) -> tuple[list[Arrival], bool]:
+        """Documents that wait to be settled, lane by lane in sequence. They are marked as handed over to the caller.
 
-        They are marked as handed over to the caller. At most `limit` of each lane; of these lanes, or all.
+        Args:
+            limit: most of each lane.
+            after: by lane the number after which they are looked for.
+            lanes: of these; None: of all.
+            most_bytes: no more than these of envelopes, shared equally among the lanes, but at least one of each; None:
+                any size.
+
+        Returns:
+            The documents, and whether there are more.
         """
         found: list[Arrival] = []
+        more = False
         with self._sql as sql:
             sql.execute("BEGIN IMMEDIATE")
-            for lane in sorted(self.cursors() if lanes is None else lanes):
-                rows = sql.execute(
-                    f"{ARRIVAL} WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-                    (lane, after.get(lane, 0), limit),
-                )
-                found.extend(_arrival(row) for row in rows)
+            lanes = sorted(self.cursors() if lanes is None else lanes)
+            for lane in lanes:
+                size = count = 0
+                with closing(
+                    sql.execute(
+                        f"{ARRIVAL} WHERE said IS NULL AND lane = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                        (lane, after.get(lane, 0), limit),
+                    )
+                ) as rows:
+                    for row in rows:
+                        one = _arrival(row)
+                        size += len(one.value)
+                        if count and most_bytes is not None and size > most_bytes // len(lanes):
+                            more = True
+                            break
+                        found.append(one)
+                        count += 1
+                more = more or count == limit
             self._for_rows(
                 "UPDATE inbox SET handed = 1 WHERE (lane, sequence) IN (VALUES *)",
                 [(one.lane, one.sequence) for one in found if not one.handed],
             )
-        return found
+        return found, more
 
     def settle(self, settled: Sequence[tuple[int, int, int]], acknowledgements: Sequence[Outgoing]) -> None:
         """Documents of the inbox are done with, and this is said of them.

@@ -98,7 +98,7 @@ async def test_what_was_settled_is_handed_over_again_once_a_command(tmp_path: Pa
     assert {(GOOD_ID,)} == set(map(tuple, named))
     third = Agency(topic, tmp_path)
     assert [] == await handed(third)
-    assert 0 == third.receiver.refused
+    assert 0 == third.receiver.verifier.refused
 
 
 async def test_an_order_that_was_not_settled_comes_again_with_its_word(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_a_released_document_comes_once(tmp_path: Path) -> None:
     add(topic, GOOD, Kind.DOCUMENT)
     agency = Agency(topic, tmp_path)
     assert [GOOD_ID] == [one.id for one in await handed(agency)]
-    assert 0 == agency.receiver.refused
+    assert 0 == agency.receiver.verifier.refused
     assert {LANE: (4, 4)} == Store(tmp_path / "store.sqlite").cursors()
 
 
@@ -148,9 +148,9 @@ async def test_what_the_operator_did_not_order_is_refused(tmp_path: Path) -> Non
     order(topic, GOOD.replace(decode_envelope(GOOD).seal.signatures[0].signature, bytes(64)), RESEND)
     order(topic, GOOD, RESEND)
     agency = Agency(topic, tmp_path)
-    agency.receiver._directory = _Nothing()  # type: ignore[assignment]
+    agency.receiver.verifier._directory = _Nothing()  # type: ignore[assignment]
     assert [(RESEND, "mất đĩa")] == [one.ordered for one in await handed(agency)]
-    assert 4 == agency.receiver.refused
+    assert 4 == agency.receiver.verifier.refused
 
 
 class _Nothing:

@@ -1,8 +1,8 @@
 """Receiving: express before all else, each lane in sequence, every document once, however little memory there is."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Any, cast
 
 import pytest
 
+from lienthong.client.database import StoreThread
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Status
 from lienthong.client.ready import Ready
 from lienthong.client.receiving import Receiver
-from lienthong.client.rows import Outgoing
+from lienthong.client.rows import Outgoing, Round
 from lienthong.client.store import Store
 from lienthong.client.turn import Turn
+from lienthong.client.verifier import Verifier
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.directory import Agency as Agency_
 from lienthong.kernel.directory import Group, Key
@@ -58,6 +60,9 @@ class Inbox:
     def __init__(self) -> None:
         self.lanes: dict[int, list[Rec]] = {lane: [] for lane in range(LANES)}
         self.pieces = Pieces()
+        self.commits = 0
+        self.commits_fail = False
+        self.sessions = 0
 
     def add(
         self, lane: int, count: int, *, known: int = EPOCH, signer: SigningKey = SENDER_KEY, **changes: Any
@@ -77,6 +82,7 @@ class Inbox:
     @asynccontextmanager
     async def reader(self, **_: object) -> AsyncIterator["InboxReader"]:
         """One that reads it."""
+        self.sessions += 1
         yield InboxReader(self)
 
 
@@ -97,6 +103,10 @@ class InboxReader:
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Tells only the operator."""
+        assert positions
+        self._topic.commits += 1
+        if self._topic.commits_fail:
+            raise UnavailableError("the group's coordinator is away")
 
     async def take(self, _: float, max_records: int) -> dict[Partition, list[Rec]]:
         """What has come, of one lane after the other."""
@@ -135,19 +145,20 @@ class Following(DirectoryReader):
 class Agency:
     """A receiver with what belongs to it."""
 
-    def __init__(self, topic: Inbox, folder: Path, following: Following | None = None) -> None:
+    def __init__(
+        self, topic: Inbox, folder: Path, following: Following | None = None, store: type[Store] = Store
+    ) -> None:
         self.stopping = asyncio.Event()
-        self.thread = ThreadPoolExecutor(1)
-        self.store = Store(folder / "store.sqlite")
+        self.thread = StoreThread(RECIPIENT)
+        self.store = store(folder / "store.sqlite")
         self.turn = Turn(folder / "turn")
         self.said: list[Outgoing] = []
         bus = cast("Bus", topic)
         following = following or Following()
         self.settler = Settler(RECIPIENT, self.store, self.thread, lambda: NOW, self.said.extend)
-        self.receiver = Receiver(
-            bus, RECIPIENT, Judge(following.directory, LANES), following, self.store, self.thread, lambda: NOW,
-            self.settler, self.turn,
-        )  # fmt: skip
+        judge = Judge(following.directory, LANES)
+        verifier = Verifier(RECIPIENT, judge, following, self.store, self.thread, self.settler)
+        self.receiver = Receiver(bus, RECIPIENT, LANES, verifier, self.store, self.thread, self.settler, self.turn)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Receiver]:
@@ -162,6 +173,7 @@ class Agency:
                 self.stopping.set()
                 self.settler.wake()
                 await settling
+        self.receiver.close()
         self.turn.give_back()
         self.thread.submit(self.store.close)
         self.thread.shutdown()
@@ -236,11 +248,12 @@ async def test_an_express_document_that_is_read_makes_pieces_fine(tmp_path: Path
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("memory", [{"documents": 5}, {"size": 4_000}])
 async def test_nothing_is_lost_or_repeated_when_memory_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, memory: Any
 ) -> None:
-    """Room for a few documents, rounds cut into small pieces, a caller that is now quick and now slow."""
-    monkeypatch.setattr("lienthong.client.receiving.Ready", partial(Ready, documents=5))
+    """Room for a few documents or bytes, rounds cut into small pieces, a caller that is now quick and now slow."""
+    monkeypatch.setattr("lienthong.client.receiving.Ready", partial(Ready, **memory))
     monkeypatch.setattr("lienthong.client.receiving._STORED_TOGETHER", 7)
     monkeypatch.setattr("lienthong.client.receiving._RELOADED", 9)
     monkeypatch.setattr("lienthong.kernel.pieces.FINE_PIECE", 2)
@@ -258,6 +271,77 @@ async def test_nothing_is_lost_or_repeated_when_memory_is_full(
         tasks.create_task(write())
         found = await take(receiver, 20 * LANES + 100, moments)
     in_sequence(found, topic)
+
+
+class FullDisk(Store):
+    """A store that cannot be written now and then."""
+
+    failures = 4
+
+    def _fail(self) -> None:
+        self.failures -= 1
+        if self.failures > 0 and self.failures % 2:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def take(self, round_: Round) -> bool:
+        """As a store does, when it can."""
+        self._fail()
+        return super().take(round_)
+
+    def settle(self, settled: Sequence[tuple[int, int, int]], acknowledgements: Sequence[Outgoing]) -> None:
+        """As a store does, when it can."""
+        self._fail()
+        super().settle(settled, acknowledgements)
+
+
+async def test_a_disk_that_was_full_for_a_while_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading and acknowledging wait until it can be written, and go on; nothing comes or is said twice."""
+    monkeypatch.setattr("lienthong.client.delivery._STORE_PAUSE_SECONDS", 0.01)
+    topic = Inbox()
+    topic.add(1, 30)
+    topic.add(EXPRESS_LANE, 5)
+    agency = Agency(topic, tmp_path, store=FullDisk)
+    async with agency.running() as receiver:
+        found = [one async for one in receiver.receive(0.3)]
+    in_sequence(found, topic)
+    named = [document for one in agency.said for document in decode_statement(one.statement).body["documents"]]
+    assert 35 == len(named) == len(set(named))
+    assert cast("FullDisk", agency.store).failures <= 0
+
+
+async def test_reading_goes_on_when_how_far_it_came_cannot_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit is for the operator's eyes alone: without it nothing is read again, and nothing waits."""
+    monkeypatch.setattr("lienthong.client.receiving._COMMIT_SECONDS", 0.0)
+    topic = Inbox()
+    topic.commits_fail = True
+    topic.add(1, 100)
+    async with Agency(topic, tmp_path).running() as receiver:
+        found = await take(receiver, 100)
+        topic.add(1, 100)
+        found += await take(receiver, 100)
+    in_sequence(found, topic)
+    assert topic.commits > 1
+    assert 2 == topic.sessions
+
+
+async def test_nobody_waits_for_a_connection_that_is_closed(tmp_path: Path) -> None:
+    """Neither for documents nor for news of one, and what is said of a document is refused, not lost."""
+    topic = Inbox()
+    topic.add(1, 2)
+    agency = Agency(topic, tmp_path)
+    async with agency.running() as receiver:
+        (_, one) = await take(receiver, 2)
+        waiting = asyncio.create_task(take(receiver, 1))
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        for pending in (waiting, receiver.next_change(asyncio.Event()), receiver.caught_up()):
+            with pytest.raises(UnavailableError, match="closed"):
+                await pending
+    with pytest.raises(UnavailableError, match="closed"):
+        agency.settler.settle(one, Status.ACCEPTED, "")
+    assert not one.settled
 
 
 async def test_what_was_not_settled_comes_again_express_first(tmp_path: Path) -> None:
@@ -311,7 +395,7 @@ async def test_who_is_addressed_is_told_by_the_facts_that_intake_knew(tmp_path: 
     async with Agency(topic, tmp_path, following).running() as receiver:
         found = await take(receiver, 51)
     assert [(RECIPIENT,), *[(BENEATH,)] * 50] == [tuple(one.addressed) for one in found]
-    assert (1, 0) == (following.asked, receiver.refused)
+    assert (1, 0) == (following.asked, receiver.verifier.refused)
 
 
 async def test_facts_that_nobody_recorded_are_not_looked_for_with_every_record(tmp_path: Path) -> None:
@@ -334,7 +418,7 @@ async def test_reading_waits_for_facts_while_kafka_does_not_answer(tmp_path: Pat
         found = await take(receiver, 20)
     in_sequence(found, topic)
     assert {(BENEATH,)} == {tuple(one.addressed) for one in found}
-    assert (3, 0) == (following.asked, receiver.refused)
+    assert (3, 0) == (following.asked, receiver.verifier.refused)
 
 
 async def test_a_document_that_another_process_stored_is_judged_by_the_facts_it_had(tmp_path: Path) -> None:
@@ -348,4 +432,33 @@ async def test_a_document_that_another_process_stored_is_judged_by_the_facts_it_
     async with Agency(topic, tmp_path, following).running() as receiver:
         found = await take(receiver, 30)
     in_sequence(found, topic)
-    assert (2, 0) == (following.asked, receiver.refused)
+    assert (2, 0) == (following.asked, receiver.verifier.refused)
+
+
+class Silent(Following):
+    """Asks a Kafka that says nothing until it is told to."""
+
+    def __init__(self, *facts: tuple[Agency_ | Group | Key, int]) -> None:
+        super().__init__(*facts)
+        self.speak = asyncio.Event()
+
+    async def catch_up(self) -> None:
+        """Hear what is new, when Kafka speaks."""
+        await self.speak.wait()
+        await super().catch_up()
+
+
+async def test_a_document_that_was_waited_for_in_vain_is_the_next_one(tmp_path: Path) -> None:
+    """A caller that gives up waiting while it is verified again has not got it, and gets it when it asks again."""
+    topic, key = Inbox(), key_of(SENDER, key_named("new"))
+    topic.add(1, 30, signer=key_named("new"), known=LATER)
+    async with Agency(topic, tmp_path, Following((key, LATER))).running() as receiver:
+        await receiver.caught_up()
+    following = Silent((key, LATER))
+    async with Agency(topic, tmp_path, following).running() as receiver:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(aiter(receiver.receive(None))), 0.05)
+        following.speak.set()
+        found = await take(receiver, 30)
+    in_sequence(found, topic)

@@ -2,22 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from lienthong.client import sending
-from lienthong.client.rows import Outgoing
+from lienthong.client.rows import Outgoing, ReceiptLine
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
-from lienthong.kernel.bus import Bus, KafkaSettings
+from lienthong.kernel.bus import Bus, KafkaSettings, Row
+from lienthong.kernel.envelope import decode_envelope, envelope_id
 from lienthong.kernel.errors import UnavailableError
-from lienthong.kernel.lanes import EXPRESS_LANE
+from lienthong.kernel.lanes import EXPRESS_LANE, thread_in_lane
 from lienthong.kernel.pieces import Pieces
-from unit.client.test_store import outgoing
-from unit.kernel.world import NOW, ORIGIN, SENDER, SENDER_KEY
+from lienthong.kernel.statement import encode_statement
+from lienthong.kernel.topics import Partition
+from unit.client.test_store import heard, outgoing, pending
+from unit.kernel.world import LANES, NOW, ORIGIN, SENDER, SENDER_KEY, document
+
+BUS = Bus(KafkaSettings(bootstrap="localhost:1"), "not connected")
 
 
 class RecordingStore(Store):
@@ -105,7 +112,152 @@ async def test_each_caller_hears_that_the_outbox_cannot_be_written(store: Record
     store.fails = True
     told = await hand_over(store, some(0, 400), some(400, 400), some(800, 1, EXPRESS_LANE))
     assert [UnavailableError] * 3 == [type(one) for one in told]
-    assert [] == store.pending()
+    assert [] == pending(store)
+
+
+async def test_nothing_can_be_handed_over_when_the_connection_is_closed(store: RecordingStore) -> None:
+    """Whoever waits to be told then is told so, and so is whoever comes later: nobody waits for ever."""
+    sender = Sender(BUS, Identity(SENDER, SENDER_KEY, ORIGIN), store, ThreadPoolExecutor(1), lambda: NOW)
+    storing = asyncio.create_task(sender.store_handed(asyncio.Event()))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(sender.hand_over(some(0, 1)))
+    await asyncio.sleep(0)
+    storing.cancel()
+    async with asyncio.timeout(5):
+        for one in (waiting, sender.hand_over(some(1, 1))):
+            with pytest.raises(UnavailableError, match="closed"):
+                await one
+
+
+class Answerless:
+    """The part of a bus that a sender uses: what is appended arrives, but that it did is not always heard."""
+
+    def __init__(self, *, unheard: int) -> None:
+        self.pieces = Pieces()
+        self.unheard = unheard
+        self.appended: list[list[bytes]] = []
+        self.heard = asyncio.Event()
+        self.fell_silent = asyncio.Event()
+
+    @asynccontextmanager
+    async def publisher(self) -> AsyncIterator["Answerless"]:
+        """One that appends."""
+        yield self
+
+    async def know(self, _: Sequence[str]) -> None:
+        """It knows everything."""
+
+    async def append(self, rows: Mapping[Partition, Sequence[Row]]) -> None:
+        """Append, and now and then do not say so."""
+        await asyncio.sleep(0)
+        self.appended.append(
+            [envelope_id(decode_envelope(row.value).statement) for some in rows.values() for row in some if row.value]
+        )
+        if self.unheard:
+            self.unheard -= 1
+            self.fell_silent.set()
+            raise UnavailableError("no answer in time")
+        self.heard.set()
+
+
+class Sending:
+    """A sender that pumps ordinary statements."""
+
+    def __init__(self, store: Store, bus: Answerless) -> None:
+        self.now = NOW
+        self.bus = bus
+        self.sender = Sender(
+            cast("Bus", bus), Identity(SENDER, SENDER_KEY, ORIGIN), store, ThreadPoolExecutor(1), lambda: self.now
+        )
+        self.stopping = asyncio.Event()
+
+    @asynccontextmanager
+    async def pumping(self) -> AsyncIterator[None]:
+        """Until all is said."""
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.sender.pump(self.stopping, express=False))
+            yield
+            self.stopping.set()
+            self.sender.wake()
+
+
+def real(number: int) -> Outgoing:
+    """A statement that can be sealed and signed anew."""
+    statement = encode_statement(document(created=NOW, thread=thread_in_lane(1, LANES)))
+    return outgoing(number, id=envelope_id(statement), statement=statement, contents=[], handed_over_at=NOW)
+
+
+async def test_what_may_have_been_written_is_never_signed_anew(store: RecordingStore) -> None:
+    """After a week without an answer as well: under another id its recipient would get it twice."""
+    sending = Sending(store, Answerless(unheard=1))
+    one, later = real(1), real(2)
+    store.add([one, later])
+    async with sending.pumping():
+        sending.sender.queue([one])
+        await sending.bus.fell_silent.wait()
+        sending.now += 7 * 86_400_000
+        sending.sender.queue([later])
+        await sending.bus.heard.wait()
+    (first, *_), then = sending.bus.appended[0], sending.bus.appended[1:]
+    assert [one.id] == [first]
+    assert then[0][0] == one.id
+    assert later.id not in [identity for some in then for identity in some]
+    assert 2 == sum(map(len, then))
+
+
+async def test_what_has_a_receipt_by_now_is_not_said_any_more(store: RecordingStore) -> None:
+    """It waited in the queue until it was too old to be sent as it is, and another process of the agency said it."""
+    sending = Sending(store, Answerless(unheard=0))
+    one, other = real(1), real(2)
+    store.add([one, other])
+    store.take(heard(1, ReceiptLine(one.id, "", 40)))
+    sending.now += 7 * 86_400_000
+    async with sending.pumping():
+        sending.sender.queue([one, other])
+        await sending.bus.heard.wait()
+    assert [1] == list(map(len, sending.bus.appended))
+    assert one.id not in sending.bus.appended[0]
+
+
+async def test_what_an_earlier_run_left_is_taken_from_the_store_as_there_is_room(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much it is, memory holds a bounded part; all of it is sent once, in order."""
+    monkeypatch.setattr(sending, "_UNSENT_STATEMENTS", 20)
+    monkeypatch.setattr(sending, "_BATCH_BYTES", 4_000)
+    left = [real(number) for number in range(200)]
+    store.add(left)
+    most = 0
+    running = Sending(store, Answerless(unheard=0))
+
+    async def watch() -> None:
+        nonlocal most
+        while not running.stopping.is_set():
+            most = max(most, running.sender._unsent)
+            await asyncio.sleep(0)
+
+    async with running.pumping(), asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch())
+        await running.sender.queue_pending(store.newest(), expired=False)
+        running.stopping.set()
+    assert [one.id for one in left] == [identity for some in running.bus.appended for identity in some]
+    assert 20 < most < 60
+
+
+async def test_what_another_process_left_is_sent_by_the_one_that_goes_on(store: RecordingStore) -> None:
+    """Once it was there from one look to the next, and once only; what was queued here is no concern of the look."""
+    sending = Sending(store, Answerless(unheard=0))
+    own, left, answered = (real(number) for number in range(3))
+    store.add([own])
+    async with sending.pumping():
+        sending.sender.queue([own])
+        await sending.sender.queue_stranded()
+        store.add([left, answered])
+        await sending.sender.queue_stranded()
+        store.take(heard(1, ReceiptLine(answered.id, "", 40)))
+        for _ in range(3):
+            await sending.sender.queue_stranded()
+    assert [own.id, left.id] == [identity for some in sending.bus.appended for identity in some]
 
 
 async def test_a_write_that_takes_long_is_told(

@@ -102,6 +102,11 @@ def store(path: Path) -> Iterator[Store]:
     opened.close()
 
 
+def pending(store: Store) -> list[Outgoing]:
+    """What has no receipt yet, in order."""
+    return [one for _, one in store.pending()]
+
+
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in the file."""
     with sqlite3.connect(path) as sql:
@@ -117,11 +122,11 @@ def test_what_is_handed_over_is_pending_in_order_until_its_receipt(store: Store,
     """Whole, with its contents, in this process and in the next."""
     three = [outgoing(1), outgoing(2, contents=[]), outgoing(3, contents=[bytes(range(256)) * 300])]
     assert [one.id for one in three] == store.add(three)
-    assert three == store.pending()
+    assert three == pending(store)
     assert store.take(heard(1, ReceiptLine(identity(2), "", 40)))
 
     again = Store(path)
-    assert [three[0], three[2]] == again.pending()
+    assert [three[0], three[2]] == pending(again)
     again.close()
 
 
@@ -131,32 +136,63 @@ def test_the_same_content_is_known_under_its_first_id(store: Store) -> None:
     assert [identity(1), identity(1)] == store.add([outgoing(1), same])
     assert store.take(heard(1, ReceiptLine(identity(1), "", 40)))
     assert [identity(1)] == store.add([same])
-    assert [] == store.pending()
+    assert [] == pending(store)
     keyless = [outgoing(number, content_key=None) for number in (5, 6)]
     assert [identity(5), identity(6)] == store.add(keyless)
     assert [identity(5)] == store.add(keyless[:1])
-    assert keyless == store.pending()
+    assert keyless == pending(store)
 
 
 def test_a_number_that_was_used_before_is_told_of_the_later_one(store: Store) -> None:
-    """Whatever became of the earlier one, unless the later one is what it was signed anew as."""
+    """Unless the earlier one went nowhere, or the later one is what it was signed anew as."""
     key, other = "2026/07/BC-VPCP", "2027/07/BC-VPCP"
     store.add([outgoing(number, natural_key=key) for number in (1, 2)])
     store.add([outgoing(3, natural_key=other), outgoing(4, natural_key=key), outgoing(5)])
     told = {number: progress.repeats for number in range(1, 6) if (progress := store.progress(identity(number)))}
     assert {1: (), 2: (identity(1),), 3: (), 4: (identity(1), identity(2)), 5: ()} == told
-    assert key == store.pending()[0].natural_key
-    store.renew(identity(1), store.pending()[0]._replace(id=identity(6)))
+    assert key == pending(store)[0].natural_key
+    store.renew(identity(1), pending(store)[0]._replace(id=identity(6)))
     renewed = store.progress(identity(6))
     assert renewed is not None
     assert (identity(2), identity(4)) == renewed.repeats
+    store.take(heard(1, ReceiptLine(identity(2), "unknown_recipient", 40)))
+    later = store.progress(identity(4))
+    assert later is not None
+    assert () == later.repeats
+
+
+def test_content_that_was_rejected_is_sent_when_it_is_handed_over_again(store: Store) -> None:
+    """Its cause may be mended: a known id would promise what nobody does. The first one stays what it was."""
+    refers = [identity(9)]
+    store.add([outgoing(1)._replace(refers=refers), outgoing(2)])
+    store.take(heard(1, ReceiptLine(identity(1), "unknown_key", 40), ReceiptLine(identity(2), "", 41)))
+    again = outgoing(3, content_key=outgoing(1).content_key)._replace(refers=refers)
+    same = outgoing(4, content_key=outgoing(2).content_key)
+    assert [identity(3), identity(2)] == store.add([again, same])
+    assert [identity(3)] == [one.id for one in pending(store)]
+    assert [identity(3)] == store.add([outgoing(5, content_key=again.content_key)])
+    first = store.progress(identity(1))
+    assert first is not None
+    assert (State.REJECTED, "unknown_key") == (first.state, first.reason)
+
+
+def test_what_is_pending_can_be_taken_in_pages(store: Store) -> None:
+    """So many bytes at a time, at least one statement, none twice."""
+    store.add([outgoing(number, contents=[bytes(1_000)]) for number in range(1, 8)])
+    store.take(heard(1, ReceiptLine(identity(2), "", 40)))
+    pages: list[list[int]] = []
+    after = 0
+    while page := store.pending(after, until=6, most_bytes=2_500 if pages else 10):
+        pages.append([number for number, _ in page])
+        after = pages[-1][-1]
+    assert [[1], [3, 4], [5, 6]] == pages
 
 
 def test_hand_over_is_all_or_nothing(store: Store, path: Path) -> None:
     """When one cannot be stored, none is."""
     with pytest.raises(sqlite3.IntegrityError):
         store.add([outgoing(1), outgoing(2, kind=None)])
-    assert [] == store.pending()
+    assert [] == pending(store)
     assert [identity(1)] == store.add([outgoing(1)])
 
 
@@ -166,11 +202,25 @@ def test_a_renewed_statement_takes_the_place_of_the_old_one(store: Store) -> Non
     new = outgoing(9, content_key=outgoing(1).content_key)
     store.renew(identity(1), new)
 
-    assert [new] == store.pending()
+    assert [new] == pending(store)
     old = store.progress(identity(1))
     assert old is not None
     assert (State.RENEWED, identity(9)) == (old.state, old.renewed_as)
     assert [identity(9)] == store.add([outgoing(1, id=identity(77))])
+
+
+def test_a_statement_with_a_receipt_is_not_renewed(store: Store) -> None:
+    """It may have been accepted: said anew it would be delivered twice. Nor is one that another process renewed."""
+    store.add([outgoing(1), outgoing(2)])
+    store.take(heard(1, ReceiptLine(identity(1), "", 40)))
+    new = [outgoing(number, content_key=outgoing(number - 10).content_key) for number in (11, 12)]
+    assert [False, True] == [store.renew(identity(number), one) for number, one in zip((1, 2), new, strict=True)]
+    assert not store.renew(identity(2), outgoing(22, content_key=outgoing(2).content_key))
+    assert [new[1]] == pending(store)
+    accepted, renewed = store.progress(identity(1)), store.progress(identity(2))
+    assert accepted is not None
+    assert renewed is not None
+    assert (State.ACCEPTED, identity(12)) == (accepted.state, renewed.renewed_as)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +245,9 @@ def test_an_acknowledgement_that_was_rejected_for_its_time_or_key_is_said_again(
     store.add([outgoing(1, kind="acknowledgement"), outgoing(2, kind="acknowledgement"), outgoing(3)])
     store.take(heard(1, *(ReceiptLine(identity(number), reason, number) for number in (1, 3))))
     store.take(heard(2, ReceiptLine(identity(2), "malformed", 2)))
-    assert [identity(1)] == [one.id for one in store.pending()]
+    assert [identity(1)] == [one.id for one in pending(store)]
     store.take(heard(3, ReceiptLine(identity(1), "", 9)))
-    assert [] == store.pending()
+    assert [] == pending(store)
 
 
 def test_progress_follows_the_acknowledgements_of_all_recipients(store: Store) -> None:
@@ -272,7 +322,7 @@ def test_the_summary_counts_what_there_is(draw: st.DataObject) -> None:
                 store.take(heard(sequence, Answer(one, agency, status)))
             else:
                 sequence -= 1
-                if step == "renew" and one in {waiting.id for waiting in store.pending()}:
+                if step == "renew" and one in {waiting.id for waiting in pending(store)}:
                     number += 1
                     store.renew(one, outgoing(number, content_key=None))
                 else:
@@ -292,15 +342,15 @@ def test_documents_wait_lane_by_lane_until_they_are_settled(store: Store) -> Non
     assert store.take(arrivals(1, 2, lane=0))
     assert {0: (2, 3), 1: (3, 4)} == store.cursors()
 
-    first = store.waiting(2, {})
+    first = store.waiting(2, {})[0]
     assert [(0, 1, False), (0, 2, False), (1, 1, False), (1, 2, False)] == [
         (one.lane, one.sequence, one.handed) for one in first
     ]
     assert arrival(1) == first[2]
-    assert [(1, 3, False)] == [(one.lane, one.sequence, one.handed) for one in store.waiting(9, {0: 2, 1: 2})]
+    assert [(1, 3, False)] == [(one.lane, one.sequence, one.handed) for one in store.waiting(9, {0: 2, 1: 2})[0]]
     store.settle([(0, 0, 1), (0, 1, 2)], [])
     assert [(0, 2, True), (1, 1, True), (1, 3, True)] == [
-        (one.lane, one.sequence, one.handed) for one in store.waiting(9, {})
+        (one.lane, one.sequence, one.handed) for one in store.waiting(9, {})[0]
     ]
 
 
@@ -314,8 +364,8 @@ def test_settling_and_what_is_said_of_it_go_together(store: Store, path: Path) -
     assert before == contents(path)
 
     store.settle([(1, 1, 1)], [said])
-    assert [said] == store.pending()
-    assert [2] == [one.sequence for one in store.waiting(9, {})]
+    assert [said] == pending(store)
+    assert [2] == [one.sequence for one in store.waiting(9, {})[0]]
     assert [(2, None), (1, "03")] == [(one.sequence, status) for one, status in store.listing(9)]
     settled = store.arrived(arrival(1).id)
     assert settled is not None
@@ -323,17 +373,23 @@ def test_settling_and_what_is_said_of_it_go_together(store: Store, path: Path) -
     assert store.arrived(identity(9)) is None
 
 
-def test_of_several_lines_about_one_envelope_the_first_counts(store: Store) -> None:
-    """Also when one round brings them together."""
-    store.add([outgoing(number) for number in (1, 2)])
-    lines = [
-        ReceiptLine(identity(number), reason, 40)
-        for reasons in (("", "expired"), ("expired", ""))
-        for number, reason in zip((1, 2), reasons, strict=True)
+@pytest.mark.parametrize("together", [True, False])
+def test_of_several_lines_about_one_envelope_an_acceptance_counts_and_else_the_first(
+    store: Store, *, together: bool
+) -> None:
+    """A rejection may be followed by an acceptance of the same bytes, in one round or later; it is what happened."""
+    store.add([outgoing(number) for number in (1, 2, 3)])
+    said = (("", "expired", "future"), ("expired", "", "malformed"))
+    rounds = [
+        [ReceiptLine(identity(number), reason, place) for number, reason in enumerate(reasons, start=1)]
+        for place, reasons in enumerate(said, start=40)
     ]
-    store.take(heard(1, *lines))
-    progress = [store.progress(identity(number)) for number in (1, 2)]
-    assert [State.ACCEPTED, State.REJECTED] == [one.state for one in progress if one is not None]
+    for place, lines in enumerate([[*rounds[0], *rounds[1]]] if together else rounds, start=1):
+        store.take(heard(place, *lines))
+    progress = [store.progress(identity(number)) for number in (1, 2, 3)]
+    assert [(State.ACCEPTED, "", 40), (State.ACCEPTED, "", 41), (State.REJECTED, "future", 40)] == [
+        (one.state, one.reason, one.position) for one in progress if one is not None
+    ]
 
 
 def test_of_several_words_about_one_document_the_last_counts(store: Store) -> None:
@@ -365,7 +421,7 @@ def test_what_another_process_has_taken_is_not_stored_again(path: Path, store: S
     assert {1: (3, 4)} == other.cursors()
     assert other.take(arrivals(4, 7))
     assert not store.take(arrivals(4, 4))
-    assert list(range(1, 8)) == [one.sequence for one in store.waiting(99, {})]
+    assert list(range(1, 8)) == [one.sequence for one in store.waiting(99, {})[0]]
     other.close()
 
 
@@ -374,7 +430,7 @@ def test_two_processes_that_hand_over_the_same_content_send_it_once(path: Path, 
     other = Store(path)
     assert [identity(1)] == store.add([outgoing(1)])
     assert [identity(1)] == other.add([outgoing(2, content_key=outgoing(1).content_key)])
-    assert [outgoing(1)] == other.pending()
+    assert [outgoing(1)] == pending(other)
     other.close()
 
 
@@ -435,8 +491,8 @@ def test_a_killed_process_leaves_what_it_was_told_and_nothing_else(path: Path) -
     assert -signal.SIGKILL == killed.returncode
 
     store = Store(path)
-    assert [outgoing(1)] == store.pending()
-    assert [1, 2] == [one.sequence for one in store.waiting(9, {})]
+    assert [outgoing(1)] == pending(store)
+    assert [1, 2] == [one.sequence for one in store.waiting(9, {})[0]]
     assert {1: (2, 3)} == store.cursors()
     store.close()
 
