@@ -39,7 +39,7 @@ $(VENV)/fuzz: $(VENV)/dev requirements-fuzz.lock
 	@touch $@
 
 .PHONY: setup
-setup: $(VENV)/dev ## Install everything into .venv
+setup: $(VENV)/dev ## Install what tests and lint need into .venv
 
 .PHONY: demo
 demo: $(VENV)/run ## Watch documents travel over a real Kafka; ARGS="--documents 20000"

@@ -29,7 +29,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _Bootstrap = Annotated[str | None, typer.Option(envvar="LIENTHONG_BOOTSTRAP", help="Kafka's host:port.")]
 _TrustFile = Annotated[
-    Path | None, typer.Option("--trust", help="The pinned trust anchor; by default trust.json of LIENTHONG_HOME.")
+    Path | None,
+    typer.Option(
+        "--trust", help="The pinned trust anchor; by default LIENTHONG_TRUST_FILE, or trust.json of LIENTHONG_HOME."
+    ),
 ]
 _Grace = Annotated[float, typer.Option(min=0, help="Seconds that anything may be on its way before it is missed.")]
 _NAME = "lt-audit"

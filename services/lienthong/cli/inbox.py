@@ -32,7 +32,9 @@ _SPEAKS = {
 def inbox(
     agency: Annotated[str, typer.Option(help="Code of the agency that receives.")],
     follow: Annotated[bool, typer.Option("--follow", help="Wait for more until interrupted.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="List what was received before; receive nothing.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="List the newest 200 that were received before; receive nothing.")
+    ] = False,
     save: Annotated[Path | None, typer.Option(help="Folder to write the files to, one folder a document.")] = None,
     status: Annotated[str, typer.Option(help="Acknowledge each with this status code.")] = "01",
     reason: Annotated[str, typer.Option(help="Reason to go with the status; needed for 02 and 16.")] = "",

@@ -31,7 +31,8 @@ def send(
     sender: Annotated[str, typer.Option("--from", help="Code of the agency that sends.")],
     subject: Annotated[str, typer.Option(help="Abstract of the content.")],
     to: Annotated[
-        list[str] | None, typer.Option(help="Code of a recipient who is to act on it; repeat it for more.")
+        list[str] | None,
+        typer.Option(help="Code of a recipient, or of a group, who is to act on it; repeat it for more."),
     ] = None,
     priority: Annotated[int, typer.Option(min=0, max=4, help="0 ordinary … 3 express, 4 express at a set time.")] = 0,
     number: Annotated[str, typer.Option(help="Code number, as in 12.")] = "",
@@ -49,7 +50,7 @@ def send(
         list[str] | None, typer.Option(help="Code of a recipient who gets it for information; repeat it for more.")
     ] = None,
     reply_to: Annotated[
-        list[str] | None, typer.Option(help="Envelope id of a document it answers; repeat it for more.")
+        list[str] | None, typer.Option(help="Envelope id, whole, of a document it answers; repeat it for more.")
     ] = None,
     sphere: Annotated[str, typer.Option(help="Field of work it belongs to.")] = "",
     steering: Annotated[int, typer.Option(min=0, max=2, help="1 steering, 2 report on steering.")] = 0,
