@@ -6,7 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lienthong.client import Client, Document, connect
+from lienthong.client import Client, Document, File, connect
+from lienthong.demo.pattern import sample_files
 from lienthong.demo.stage import ServiceProcess, provision
 from lienthong.directory.listing import ListedAgency
 from lienthong.embedded import EmbeddedKafka
@@ -29,11 +30,11 @@ LANES = 2
 ORIGIN = "test.lienthong"
 
 
-def samples() -> Path | None:
-    """Folder of real documents beside a checkout, if there is one."""
+def samples() -> list[File]:
+    """Real documents: of LIENTHONG_SAMPLES or of a folder beside the checkout; where it is not, those of the demo."""
     given = os.environ.get("LIENTHONG_SAMPLES")
     folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "samples" / "documents"
-    return folder if folder.is_dir() else None
+    return [File.read(path) for path in sorted(folder.iterdir())] if folder.is_dir() else sample_files()
 
 
 @dataclass

@@ -2,5 +2,5 @@
 
 `targets` names what is read and how; `guided` looks for cases by coverage (atheris), `mutation` by
 changing good examples; `__main__` runs both, each target in a process of its own, and prints a table.
-What was found stands in `found/<target>/` and is read again by `tests/unit/test_fuzz_targets.py`.
+What breaks a reader is written to the folder that the table names; mended, it becomes a test of its own.
 """

@@ -318,8 +318,11 @@ async def test_a_sweep_says_whose_records_they_are(bus: Bus) -> None:
     topic = await make_topic(bus, 2)
     partitions = [Partition(topic, number) for number in range(2)]
     await append(bus, {partition: numbered(range(20)) for partition in partitions})
+    came = dict.fromkeys(partitions, 0)
     async for partition, records in bus.sweep(dict.fromkeys(partitions, (0, 20))):
         assert {partition} == {Partition(record.topic, record.partition) for record in records}
+        came[partition] += len(records)
+    assert dict.fromkeys(partitions, 20) == came
 
 
 async def test_a_position_outside_the_log_is_an_alarm(side: Side, bus: Bus) -> None:

@@ -135,6 +135,16 @@ async def committed(bus: Bus, group: str, partitions: Sequence[Partition]) -> di
         return await reader.committed(partitions)
 
 
+async def has_committed(bus: Bus, group: str, partition: Partition) -> int:
+    """Wait until a service has committed a partition to its end, and how far that is."""
+    async with asyncio.timeout(60):
+        while True:
+            found = (await committed(bus, group, [partition])).get(partition)
+            if found is not None and found == (await ends(bus, [partition.topic]))[partition]:
+                return found
+            await asyncio.sleep(0.1)
+
+
 # -- started and stopped
 
 
@@ -274,7 +284,7 @@ async def test_an_out_topic_made_again_stops_intake(backbone: Backbone) -> None:
             old = await generation(bus, topic)
             last = await put(backbone, "H37", [sealed(backbone, "H37", "G22") for _ in range(5)])
             assert [""] == await reasons(backbone, "H37", old, [last])
-            await asyncio.sleep(1)  # until that is committed
+            assert last + 1 == await has_committed(bus, "lt.intake", Partition(topic, LANE))
             await bus.delete_topics([topic])
             await bus.create_topics([topic_settings(topic, lanes=LANES, replication=1)], replication=1)
             await put(backbone, "H37", [sealed(backbone, "H37", "G22")])
@@ -291,9 +301,9 @@ async def test_an_out_topic_made_again_stops_intake(backbone: Backbone) -> None:
 async def test_a_ledger_that_ends_before_what_was_read_of_it_is_an_alarm(backbone: Backbone, service: str) -> None:
     """Whoever reads the ledger ends, and does not wait for it to grow again."""
     partition = Partition(LEDGER, LANE)
-    async with running(backbone, "all"):
-        await asyncio.sleep(1)  # until what there is was committed
     async with backbone.bus() as bus:
+        async with running(backbone, "all"):
+            await has_committed(bus, f"lt.{service}", partition)
         right = (await committed(bus, f"lt.{service}", [partition]))[partition]
 
         async def commit(offset: int) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import postgresql
-from backbone import Backbone
+from backbone import LANES, Backbone
 from lienthong.client import Client, Document, Status
 from lienthong.demo.stage import ServiceProcess
+from lienthong.kernel.bus import Bus
+from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.tracker import queries
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import Digest, digest
@@ -96,6 +98,15 @@ async def converse(backbone: Backbone) -> bytes:
         return sent[-1]
 
 
+async def at_rest(bus: Bus) -> None:
+    """Wait until the ledger has not grown for a second: the last receipts are in it."""
+    partitions = [Partition(LEDGER, lane) for lane in range(LANES)]
+    before: dict[Partition, int] = {}
+    async with asyncio.timeout(PATIENCE_SECONDS), bus.reader() as reader:
+        while before != (before := await reader.ends(partitions)):
+            await asyncio.sleep(1)
+
+
 async def settled(databases: Sequence[Database]) -> list[Digest]:
     """Digests once all have read to the same end; the backbone's last receipts may still be on their way."""
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -139,8 +150,8 @@ async def test_killed_and_built_anew_its_content_is_the_same(
                 await one.kill()
                 await one.start()
         identity = await flowing
-        await asyncio.sleep(1)  # the last receipts
         async with backbone.bus() as bus:
+            await at_rest(bus)
             await fill(bus, anew, lambda _done, _total: None)
             (wanted,) = set(await settled([anew, *(one.database for one in trackers)]))
             with anew.reading() as connection:

@@ -137,7 +137,6 @@ class ModelBus(Bus):
         rest_ms: int = 0,
         always_rest: bool = False,
         max_wait_ms: int = 500,  # noqa: ARG002 - the model tells at once
-        fetch_bytes: int = 8_388_608,  # noqa: ARG002 - worlds are small
         fair: bool = False,  # noqa: ARG002 - nor is there much of any partition
     ) -> Reader:
         """A reader."""

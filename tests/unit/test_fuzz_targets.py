@@ -1,4 +1,4 @@
-"""Everything that `make fuzz` fuzzes: good examples, what was once found, and a few thousand changes of examples."""
+"""Everything that `make fuzz` fuzzes: good examples, and a few thousand changes of them."""
 
 from pathlib import Path
 
@@ -7,15 +7,13 @@ import pytest
 from fuzz import mutation
 from fuzz.targets import TARGETS
 
-FOUND = Path(__file__).resolve().parents[1] / "fuzz" / "found"
-
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_good_examples_and_what_was_found_are_read(name: str) -> None:
-    """No reader breaks, nor did it forget what broke it once."""
+def test_good_examples_are_read(name: str) -> None:
+    """No reader breaks over one of them, nor over nothing."""
     target = TARGETS[name]
-    found = [path.read_bytes() for path in sorted((FOUND / name).glob("*"))]
-    for data in (*target.seeds, b"", *found):
+    assert target.seeds
+    for data in (*target.seeds, b""):
         target.read(data)
 
 

@@ -86,7 +86,7 @@ async def replay(
         raise UnavailableError("there is no ledger on this Kafka: it holds no backbone")
     if agency not in history.newest.connected() or len(counts) < 3:  # noqa: PLR2004 - ledger, out and in
         raise ValueError(f"{agency} is not a connected agency of {trust.origin}")
-    exporting = _Export(source, Rejudge(history, lanes), directory_end, agency, folder, options, clock, progress)
+    exporting = _Export(source, Rejudge(history, lanes), directory_end, agency, options, clock, progress)
     with _Writer(folder) as writer:
         for number in range(lanes):
             await exporting.lane(number, writer)
@@ -145,7 +145,6 @@ class _Export:
         rejudge: Rejudge,
         directory_end: int,
         agency: str,
-        folder: Path,
         options: Options,
         clock: Clock,
         progress: Progress,
@@ -154,7 +153,6 @@ class _Export:
         self._rejudge = rejudge
         self._directory_end = directory_end
         self._agency = agency
-        self._folder = folder
         self._options = options
         self._clock = clock
         self._progress = progress

@@ -7,12 +7,11 @@ import typer
 
 from lienthong.cli.output import JsonOption, console, plain, run, say_json, say_table, told
 from lienthong.cli.reach import resolve_bootstrap
-from lienthong.directory.operator import Operator
+from lienthong.directory.operator import Operator, load_key
 from lienthong.intake.halt import GROUP, Halt, read_note
 from lienthong.kernel.bus import Bus
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.topics import Partition, outbox
 from lienthong.runtime.settings import Settings
 
@@ -52,9 +51,7 @@ def resume(
             raise ValueError("say which halts are lifted: name them, or --all")
         if lifting and not why.strip():
             raise ValueError("say what was found, and mended: --why TEXT")
-        key = SigningKey.load(settings.home / "keys" / "operator.pem") if lifting else None
-        if key is not None and key.public_key.hex() != trust.operator_key:
-            raise ValueError(f"the operator's key in {settings.home / 'keys'} is not the one the trust anchor names")
+        key = load_key(settings.home, trust) if lifting else None
 
         async def look() -> list[Halt]:
             async with Bus.connect(settings.kafka(), "lt-resume") as bus:

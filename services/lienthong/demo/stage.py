@@ -80,7 +80,7 @@ class ServiceProcess:
     """One ``lienthong run NAME`` in a process of its own.
 
     Args:
-        name: intake, dispatch, notary or all.
+        name: intake, dispatch, notary, reminder, tracker or all.
         settings: its home folder and the address of Kafka.
         log: file its log goes to.
         options: further options of the command.

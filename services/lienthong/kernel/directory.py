@@ -22,8 +22,9 @@ __all__ = ["HALT_LIFTED", "REJECTIONS_STAND", "Agency", "Directory", "Group", "K
 _MAX_STEPS = 16
 """Most agencies that are met on the way from a code to the inbox that its mail goes to, itself included."""
 HALT_LIFTED = "03"
+"""Status under which the operator acknowledges a halt: its cause is mended, go on."""
 REJECTIONS_STAND = "02"
-"""Status under which the operator acknowledges a halt: go on."""
+"""Status under which the operator acknowledges a halt: what was rejected is rejected rightly, go on."""
 _RECORDED = (Kind.AGENCY, Kind.KEY, Kind.GROUP, Kind.ACKNOWLEDGEMENT)
 _BATCH_NODES = 10_000
 """Nodes of one full batch are 8,191, and a batch stands together in the topic."""
@@ -268,10 +269,6 @@ class Directory:
     def agencies(self) -> list[Agency]:
         """All agencies there are now, in the order of their first appearance; the directory may grow meanwhile."""
         return list(self._agencies.newest.values())
-
-    def history(self, code: str) -> list[Agency]:
-        """All versions of an agency that the topic still holds, lowest first."""
-        return self._agencies.all_of(code)
 
     def groups(self) -> list[Group]:
         """All groups there are now, in the order of their first appearance; the directory may grow meanwhile."""

@@ -3,7 +3,7 @@
 A reader of any of our logs keeps the last number it took: the next one is taken, an older one is a
 repeat and dropped, a later one is a gap and an alarm. Over the ledger that rule is applied to source
 offsets, and on top of it the first accepted entry of an envelope id counts. Dispatch, notary,
-tracker and auditor share this fold and so compute the same answer.
+reminder, tracker and auditor share this fold and so compute the same answer.
 """
 
 from enum import Enum, auto

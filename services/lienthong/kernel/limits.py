@@ -41,11 +41,11 @@ MAX_SUCCESSORS = 50
 MAX_ATTACHMENTS = 50
 """Most attachments of one statement."""
 MAX_NAMED = 500
-"""Most envelopes that one acknowledgement or receipt names."""
+"""Most envelopes that one acknowledgement, receipt or notice names."""
 MAX_REFERENCES = 50
 """Most documents that one document refers to."""
 MAX_REASON_CHARACTERS = 500
-"""Longest reason of an acknowledgement."""
+"""Longest reason of an acknowledgement or a command."""
 MAX_FILE_NAME_CHARACTERS = 255
 """Longest name of an attachment."""
 MAX_CODE_CHARACTERS = 35

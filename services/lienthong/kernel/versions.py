@@ -78,11 +78,3 @@ class Versions(Generic[_Name, _Fact]):
         if held is None:
             return fact
         return next((one.fact for one in reversed(held) if one.recorded <= known), held[0].fact)
-
-    def all_of(self, name: _Name) -> list[_Fact]:
-        """All versions held of a subject, lowest first."""
-        held = self._changed.get(name)
-        if held is not None:
-            return [one.fact for one in held]
-        fact = self.newest.get(name)
-        return [] if fact is None else [fact]

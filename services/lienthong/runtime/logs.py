@@ -27,12 +27,11 @@ class _OncePerSecond(logging.Filter):
         return True
 
 
-def configure_logs(*, level: str = "INFO", as_json: bool = True) -> None:
+def configure_logs(*, level: str = "INFO") -> None:
     """Set up logging of the process: ours, aiokafka's and everybody else's, in one form.
 
     Args:
         level: lowest level shown.
-        as_json: JSON lines for services; plain short lines for people.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -42,14 +41,14 @@ def configure_logs(*, level: str = "INFO", as_json: bool = True) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
         )
     )
     root = logging.getLogger()

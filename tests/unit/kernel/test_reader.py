@@ -9,7 +9,7 @@ from lienthong.kernel.pace import Pace
 
 async def test_a_reader_that_reaches_no_broker_does_not_ask_without_pause() -> None:
     """Its client is told to ask again as soon as an answer failed, as aiokafka's fetcher does."""
-    reader = Reader(KafkaSettings(bootstrap="127.0.0.1:1"), {"bootstrap_servers": "127.0.0.1:1"}, None, Pace(0), 20, 1)
+    reader = Reader(KafkaSettings(bootstrap="127.0.0.1:1"), {"bootstrap_servers": "127.0.0.1:1"}, None, Pace(0), 20)
     client = reader._consumer._client
     synchronizer = asyncio.create_task(client._md_synchronizer())
     asked = 0

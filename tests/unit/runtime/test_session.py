@@ -59,15 +59,19 @@ async def test_a_session_that_kafka_failed_is_begun_again(context: Context) -> N
     assert 2.0 == context.registry.get_sample_value("lienthong_kafka_errors_total", {"part": "intake/express"})
 
 
-async def test_the_reason_is_told_while_it_waits(context: Context) -> None:
-    """Stopping ends the wait at once."""
-    part = Part(context, *(UnavailableError("no answer") for _ in range(9)))
+async def test_the_reason_is_told_while_it_waits(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping ends the wait at once, however long it would have been."""
+    monkeypatch.setattr("lienthong.runtime.session._FIRST_PAUSE_SECONDS", 60.0)
+    part = Part(context, UnavailableError("no answer"))
     stopping = asyncio.Event()
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         tasks.create_task(keep_running(part, context, KafkaMetrics.register(context.registry), stopping))
         while context.health.not_ready() != {"intake/express": "no answer"}:
             await asyncio.sleep(0.01)
+        began = time.monotonic()
         stopping.set()
+    assert time.monotonic() - began < 5
+    assert 1 == len(part.waiting)
 
 
 async def test_a_broken_promise_ends_the_process(context: Context) -> None:

@@ -231,7 +231,6 @@ class Bus:
         rest_ms: int = 0,
         always_rest: bool = False,
         max_wait_ms: int = 500,
-        fetch_bytes: int = 8_388_608,
         fair: bool = False,
     ) -> "Reader":
         """A reader of its own connection. Open it with ``async with``, then `Reader.assign`.
@@ -241,12 +240,11 @@ class Bus:
             rest_ms: how long it lets records gather between two rounds while many come; see `Pace`.
             always_rest: do so while few come as well.
             max_wait_ms: how long a request for records that are not there stays with the broker.
-            fetch_bytes: most bytes of one fetch.
             fair: give every partition its share of each round, however much others have.
         """
         options = self.settings.client_options(self._name)
         pace = Pace(rest_ms / 1000, always=always_rest)
-        return Reader(self.settings, options, group, pace, max_wait_ms, fetch_bytes, fair=fair)
+        return Reader(self.settings, options, group, pace, max_wait_ms, fair=fair)
 
     async def scan(
         self, ranges: Mapping[Partition, tuple[int, int]], *, max_records: int = 2_000

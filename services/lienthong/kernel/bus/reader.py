@@ -64,7 +64,6 @@ class Reader:
         group: str | None,
         pace: Pace,
         max_wait_ms: int,
-        fetch_bytes: int,
         *,
         fair: bool = False,
     ) -> None:
@@ -83,7 +82,7 @@ class Reader:
             isolation_level="read_uncommitted",
             fetch_min_bytes=1,
             fetch_max_wait_ms=max_wait_ms,
-            fetch_max_bytes=fetch_bytes,
+            fetch_max_bytes=8_388_608,
             max_partition_fetch_bytes=2_097_152,
             check_crcs=True,
         )
