@@ -259,7 +259,7 @@ class Client(Verbs):
         """Hand a document over: when this returns it is on disk and will be sent, crash or not.
 
         The same document with the same files is handed over once: a second call returns the first
-        id and sends nothing. Waits while too much is unsent.
+        id and sends nothing, unless the first was rejected. Waits while too much is unsent.
 
         Args:
             document: what is said, and to whom.
@@ -271,7 +271,7 @@ class Client(Verbs):
 
         Raises:
             RejectedError: it would be rejected: an unknown recipient, too many or too large files.
-            UnavailableError: the outbox cannot be written.
+            UnavailableError: the outbox cannot be written, or the connection is closed.
         """
         return (await self._sender.hand_over([self._drafts.new(document, files, again)]))[0]
 
@@ -344,7 +344,8 @@ class Client(Verbs):
 
         A document is settled when it is acknowledged, or when the next one is asked for, which
         acknowledges that it arrived (01). What was handed to the caller and not settled before a
-        crash comes again with `redelivered` set. Use one iteration at a time. Of several processes of
+        crash comes again with `redelivered` set. One that is left without a word by ending the iteration
+        comes again in the next connection. Use one iteration at a time. Of several processes of
         an agency one receives; another takes over when that one closes its connection or dies.
 
         Args:
@@ -352,6 +353,7 @@ class Client(Verbs):
 
         Raises:
             InvariantError: a sequence number is missing: something was removed from the inbox.
+            UnavailableError: the connection is closed.
         """
         return self._receiver.receive(idle_seconds)
 
