@@ -161,7 +161,7 @@ class Sender:
                 self._count(one, -1)
             for _, future in handed:
                 if not future.done():
-                    future.set_exception(UnavailableError(f"the outbox cannot be written: {error or _CLOSED}"))
+                    future.set_exception(UnavailableError(f"the outbox cannot be written: {str(error) or _CLOSED}"))
             if not isinstance(error, Exception):
                 raise
             return
