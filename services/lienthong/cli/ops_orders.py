@@ -1,4 +1,4 @@
-"""``lienthong ops resend|release|commands``: what the operator orders, signed and kept in the ledger for ever."""
+"""``lienthong ops resend|release``: what the operator orders, signed and kept in the ledger for ever."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
@@ -19,7 +19,7 @@ from lienthong.kernel.judge import Judge
 from lienthong.kernel.ledger import Entry, Outcome
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.topics import LEDGER
-from lienthong.ops.ordering import append, entry_at, named_at, quarantined_value, trace
+from lienthong.ops.ordering import append, check_about, entry_at, named_at, quarantined_value, trace
 from lienthong.ops.orders import (
     Order,
     Signed,
@@ -135,14 +135,14 @@ async def _find(bus: Bus, judge: Judge, asked: _Asked, settings: Settings, datab
     if asked.action == RELEASE:
         check_release(one)
         place = place or newest_rejected(one)
-        record, entry = await entry_at(bus, place)
+        record, entry = found = await entry_at(bus, place)
+        check_about(found, one.id)
         value = b"" if entry.outcome is not Outcome.REJECTED else await quarantined_value(bus, place.lane, entry)
         return release_order(record, value, entry, judge.directory, now_ms())
-    if place is None:
-        position = one.accepted if one.accepted is not None else one.released
-        place = Place(one.lane, position) if position is not None else newest_rejected(one)
+    place = place or one.accepted or one.released or newest_rejected(one)
     check_resend(one, place)
-    record, entry = await entry_at(bus, place)
+    record, entry = found = await entry_at(bus, place)
+    check_about(found, one.id)
     to = [judge.directory.code_of(code) for code in asked.to]
     return resend_order(record, entry, to)
 

@@ -47,6 +47,7 @@ def run_command(
     services: dict[str, Service] = {
         "intake": intake, "dispatch": dispatch, "notary": notary, "reminder": reminder,
     }  # fmt: skip
+    chosen_lanes = _lanes(lanes)
     with told():
         configure_logs(level=log_level)
         base = Settings()
@@ -63,7 +64,7 @@ def run_command(
         if name is Name.TRACKER:
             # Documents go first: where processors are short, the view of them is late instead.
             os.nice(settings.tracker_nice)
-        context = Context(settings, settings.trust(), _lanes(lanes))
+        context = Context(settings, settings.trust(), chosen_lanes)
         chosen = services if name is Name.ALL else {name.value: services[name.value]}
         run(run_services(chosen, context))
 
@@ -76,5 +77,7 @@ def _lanes(text: str | None) -> list[int] | None:
         first, _, last = part.partition("-")
         if not first.isdigit() or (last and not last.isdigit()):
             raise typer.BadParameter(f"{text!r} is not a list of lanes, as in 0,2-3", param_hint="--lanes")
+        if int(last or first) < int(first):
+            raise typer.BadParameter(f"{part!r} ends before it begins", param_hint="--lanes")
         lanes.update(range(int(first), int(last or first) + 1))
     return sorted(lanes)

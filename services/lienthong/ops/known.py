@@ -4,7 +4,7 @@ from sqlalchemy import Connection, select
 
 from lienthong.kernel.command import RELEASE
 from lienthong.kernel.statement import Kind
-from lienthong.ops.traces import Traces
+from lienthong.ops.traces import Place, Traces
 from lienthong.tracker.tables import commands, documents, positions, rejected
 
 __all__ = ["known"]
@@ -22,19 +22,20 @@ def known(connection: Connection, beginning: str, traces: Traces) -> dict[int, i
     released = select(commands.c.document, commands.c.lane, commands.c.position).where(
         commands.c.document.between(whole, last), commands.c.action == RELEASE
     )
-    ordered = {(bytes(identity), lane, position) for identity, lane, position in connection.execute(released)}
-    for identity, lane, position in sorted(ordered, key=lambda one: one[2]):
-        if (trace := traces.of(identity, lane)) and trace.released is None:
-            trace.released = position
+    ordered = {(bytes(identity), Place(lane, position)) for identity, lane, position in connection.execute(released)}
+    for identity, place in sorted(ordered):
+        if (trace := traces.of(identity)) and trace.released is None:
+            trace.released = place
     accepted = select(documents.c.id, documents.c.lane, documents.c.position).where(documents.c.id.between(whole, last))
     for identity, lane, position in connection.execute(accepted):
-        if (bytes(identity), lane, position) not in ordered and (trace := traces.of(bytes(identity), lane)):
-            trace.accepted = position
+        place = Place(lane, position)
+        if (bytes(identity), place) not in ordered and (trace := traces.of(bytes(identity))):
+            trace.accepted = place
     turned_away = select(rejected.c.id, rejected.c.lane, rejected.c.position, rejected.c.reason).where(
         rejected.c.id.between(whole, last), rejected.c.kind == Kind.DOCUMENT.value
     )
     for identity, lane, position, reason in connection.execute(turned_away):
-        if trace := traces.of(bytes(identity), lane):
-            trace.rejected[position] = reason
+        if trace := traces.of(bytes(identity)):
+            trace.rejected[Place(lane, position)] = reason
     rows = connection.execute(select(positions.c.lane, positions.c.next_offset))
     return {row.lane: row.next_offset for row in rows}

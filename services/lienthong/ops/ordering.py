@@ -12,7 +12,7 @@ from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import LEDGER, QUARANTINE, Partition, outbox
 from lienthong.ops.traces import Place, Traces, command_in
 
-__all__ = ["Found", "append", "entry_at", "named_at", "quarantined_value", "trace"]
+__all__ = ["Found", "append", "check_about", "entry_at", "named_at", "quarantined_value", "trace"]
 
 _FOLLOW_SECONDS = 0.25
 
@@ -60,6 +60,24 @@ def named_at(found: Found) -> bytes:
             f"the entry at {record.partition}:{record.offset} names no document: {entry.reason or entry.outcome}"
         )
     return entry.id
+
+
+def check_about(found: Found, document: bytes) -> None:
+    """Refuse to act on an entry that is about another document.
+
+    Args:
+        found: where the document was said to stand.
+        document: its envelope id.
+
+    Raises:
+        ValueError: it is about another one, or about none.
+    """
+    named, place = named_at(found), Place(found.record.partition, found.record.offset)
+    if named != document:
+        raise ValueError(
+            f"the entry at {place} is about document {named.hex()[:16]}, not about {document.hex()[:16]}: is the"
+            " tracker's database of this ledger?"
+        )
 
 
 async def _lanes(bus: Bus) -> int:
@@ -122,7 +140,8 @@ async def append(bus: Bus, lane: int, identity: bytes, value: bytes, backbone: s
         seconds: longest wait for intake.
 
     Returns:
-        Its entry, accepted or rejected; None: it was not there in time, intake judges it when it runs again.
+        Its entry, accepted or rejected; None: it is written and its entry was not seen, in time or because Kafka
+        does not answer any more. Intake judges it when it runs again.
 
     Raises:
         UnavailableError: it is unknown whether it was appended.
@@ -147,5 +166,5 @@ async def append(bus: Bus, lane: int, identity: bytes, value: bytes, backbone: s
                         for record in records:
                             if not is_genesis(record) and (entry := read_entry(record)).id == identity:
                                 return entry
-        except TimeoutError:
+        except (TimeoutError, UnavailableError):  # told as an error, it would be ordered once more
             return None

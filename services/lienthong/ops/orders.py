@@ -56,10 +56,10 @@ def check_resend(trace: Trace, place: Place) -> None:
     Raises:
         ValueError: another entry of the document counts.
     """
-    if trace.accepted is not None and place.position not in (trace.accepted, trace.released):
+    if trace.accepted is not None and place not in (trace.accepted, trace.released):
         raise ValueError(
             f"the entry at {place} repeats document {trace.id.hex()[:16]}, which was accepted at"
-            f" {trace.lane}:{trace.accepted}: name that one"
+            f" {trace.accepted}: name that one"
         )
 
 
@@ -72,27 +72,26 @@ def check_release(trace: Trace) -> None:
     name = f"document {trace.id.hex()[:16]}"
     if trace.accepted is not None:
         raise ValueError(
-            f"{name} was accepted at {trace.lane}:{trace.accepted} and needs no release; to hand it over once more:"
+            f"{name} was accepted at {trace.accepted} and needs no release; to hand it over once more:"
             " lienthong ops resend"
         )
     if trace.released is not None:
-        raise ValueError(
-            f"{name} was released at {trace.lane}:{trace.released}; to hand it over once more: lienthong ops resend"
-        )
+        raise ValueError(f"{name} was released at {trace.released}; to hand it over once more: lienthong ops resend")
 
 
 def newest_rejected(trace: Trace) -> Place:
-    """The last entry that rejected a document for what may be released; the last of all, if there is none such.
+    """The last entry that rejected a document for what may be released; the last of any lane, if there is none such.
 
-    Others can write somebody's envelope into their own topics, where it is rejected as theirs.
+    Others can write somebody's envelope into their own topics, where it is rejected as theirs, in whatever lane they
+    choose; what may be released was found in its own topic and lane.
 
     Raises:
         ValueError: none did.
     """
     if not trace.rejected:
         raise ValueError(f"no entry of document {trace.id.hex()[:16]} was rejected")
-    fit = [position for position, reason in trace.rejected.items() if reason in RELEASABLE]
-    return Place(trace.lane, max(fit or trace.rejected))
+    fit = [place for place, reason in trace.rejected.items() if reason in RELEASABLE]
+    return max(fit or trace.rejected)
 
 
 def resend_order(record: Record, entry: Entry, to: Sequence[str]) -> Order:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lienthong.kernel.command import RELEASE, Command, read_command
 from lienthong.kernel.envelope import decode_envelope
-from lienthong.kernel.ledger import Entry, Outcome, Record, is_genesis, read_entry
+from lienthong.kernel.ledger import Outcome, Record, is_genesis, read_entry
 from lienthong.kernel.statement import Kind, decode_statement
 
 __all__ = ["LEAST_DIGITS", "Place", "Trace", "Traces", "command_in", "read_place"]
@@ -55,16 +55,19 @@ def command_in(record: Record) -> Command:
 
 @dataclass(slots=True)
 class Trace:
-    """The places of one document; all in its lane."""
+    """The places of one document.
+
+    It is accepted and released in its own lane; copies of it may have been rejected in any lane, by whoever put them
+    there.
+    """
 
     id: bytes
-    lane: int
-    accepted: int | None = None
-    """Ledger offset of the entry that accepted it: the first, which counts."""
-    released: int | None = None
+    accepted: Place | None = None
+    """Of the entry that accepted it: the first, which counts."""
+    released: Place | None = None
     """Of the command that released it: the first."""
-    rejected: dict[int, str] = field(default_factory=dict)
-    """Why entries rejected it, by their offsets."""
+    rejected: dict[Place, str] = field(default_factory=dict)
+    """Why entries rejected it, by their places."""
 
 
 class Traces:
@@ -74,11 +77,11 @@ class Traces:
         self._beginning = beginning
         self.found: dict[bytes, Trace] = {}
 
-    def of(self, identity: bytes, lane: int) -> Trace | None:
+    def of(self, identity: bytes) -> Trace | None:
         """The trace of a document, made if there is none; None if another id is looked for."""
         if not identity.hex().startswith(self._beginning):
             return None
-        return self.found.setdefault(identity, Trace(identity, lane))
+        return self.found.setdefault(identity, Trace(identity))
 
     def take(self, record: Record) -> None:
         """Take a record of the ledger.
@@ -89,20 +92,16 @@ class Traces:
         """
         if is_genesis(record):
             return
-        entry = read_entry(record)
+        entry, place = read_entry(record), Place(record.partition, record.offset)
         if entry.outcome is Outcome.ACCEPTED and entry.kind == Kind.COMMAND:
             command = command_in(record)
-            if command.action == RELEASE and (trace := self.of(command.document, record.partition)):
-                trace.released = _first(trace.released, record.offset)
-        elif entry.kind == Kind.DOCUMENT and entry.id is not None and (trace := self.of(entry.id, record.partition)):
-            self._note(trace, entry)
-
-    @staticmethod
-    def _note(trace: Trace, entry: Entry) -> None:
-        if entry.outcome is Outcome.ACCEPTED:
-            trace.accepted = _first(trace.accepted, entry.position)
-        elif entry.outcome is Outcome.REJECTED:
-            trace.rejected[entry.position] = entry.reason
+            if command.action == RELEASE and (trace := self.of(command.document)):
+                trace.released = _first(trace.released, place)
+        elif entry.kind == Kind.DOCUMENT and entry.id is not None and (trace := self.of(entry.id)):
+            if entry.outcome is Outcome.ACCEPTED:
+                trace.accepted = _first(trace.accepted, place)
+            elif entry.outcome is Outcome.REJECTED:
+                trace.rejected[place] = entry.reason
 
     def one(self) -> Trace:
         """The only trace.
@@ -118,5 +117,5 @@ class Traces:
         return next(iter(self.found.values()))
 
 
-def _first(known: int | None, position: int) -> int:
-    return position if known is None else min(known, position)
+def _first(known: Place | None, place: Place) -> Place:
+    return place if known is None else min(known, place)

@@ -13,6 +13,7 @@ from lienthong.kernel.errors import OverloadedError, RejectedError, UnavailableE
 from lienthong.kernel.fold import Count, ids_horizon_ms
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.ledger import Entry, Outcome, Record
+from lienthong.kernel.limits import MAX_TREE_SIZE
 from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import Kind, Statement, decode_statement, encode_statement
 from lienthong.kernel.topics import LEDGER, Partition, outbox
@@ -221,14 +222,18 @@ class _Part:
             for statement, some in notices(left, backbone=self._backbone, lane=number, lanes=self._lane_count, now=now)
         ]
         ids = [envelope_id(statement) for _, statement, _ in said]
-        seals = seal_batch(
-            ids,
-            key=self._key,
-            origin=self._context.trust.origin,
-            sender=self._backbone,
-            purpose=Purpose.RECEIPT,
-            signed_at=now,
-        )
+        seals = [
+            seal
+            for at in range(0, len(ids), MAX_TREE_SIZE)
+            for seal in seal_batch(
+                ids[at : at + MAX_TREE_SIZE],
+                key=self._key,
+                origin=self._context.trust.origin,
+                sender=self._backbone,
+                purpose=Purpose.RECEIPT,
+                signed_at=now,
+            )
+        ]
         rows: dict[Partition, list[Row]] = {}
         for (number, statement, some), identity, seal in zip(said, ids, seals, strict=True):
             rows.setdefault(Partition(outbox(self._backbone), number), []).append(

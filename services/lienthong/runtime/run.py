@@ -18,6 +18,8 @@ from lienthong.runtime.session import wait_or_stop
 __all__ = ["Service", "run_services"]
 
 _log = structlog.get_logger(__name__)
+_CLOSE_SECONDS = 5.0
+"""How long services that were cut off may take to close what they have open."""
 
 Service: TypeAlias = Callable[[Context, KafkaMetrics, asyncio.Event], Awaitable[None]]
 
@@ -28,7 +30,8 @@ async def run_services(
     """Run services until SIGTERM or SIGINT, or until one of them fails.
 
     On a signal readiness goes false and every service finishes its round and commits; after
-    `drain_seconds` whatever still runs is cancelled.
+    `drain_seconds` whatever still runs is cancelled, has a few seconds to close its connections, and is left to the
+    event loop's end then, which cancels it once more.
 
     Args:
         services: by name.
@@ -59,9 +62,11 @@ async def run_services(
         if not done:
             _log.warning("drain_timed_out", seconds=settings.drain_seconds)
             running.cancel()
+            await asyncio.wait([running], timeout=_CLOSE_SECONDS)
         signalled.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        if running.done():
+            with suppress(asyncio.CancelledError):
+                await running
     _log.info("stopped", services=list(services))
 
 

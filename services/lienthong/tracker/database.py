@@ -4,11 +4,14 @@ A database is named by a URL: ``sqlite:////var/lib/lienthong/tracker.db`` or
 ``postgresql://user@host/database``. In PostgreSQL everything stands in a schema of its own.
 """
 
+import asyncio
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -18,8 +21,9 @@ from sqlalchemy.pool import StaticPool
 from lienthong.kernel.errors import UnavailableError
 from lienthong.runtime.settings import Settings
 
-__all__ = ["SCHEMA", "Database"]
+__all__ = ["SCHEMA", "Database", "DatabaseThread"]
 
+_Result = TypeVar("_Result")
 SCHEMA = "lienthong_tracker"
 """Where the tables stand in PostgreSQL."""
 _CONNECT_SECONDS = 10
@@ -166,7 +170,7 @@ class Database:
         """
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, OSError) as error:  # the driver lets errors of its socket out as they are
             raise UnavailableError(f"the tracker's database {self}: {_sentence(error)}") from error
 
     def close(self) -> None:
@@ -176,11 +180,73 @@ class Database:
             self._engine = None
 
 
+class DatabaseThread:
+    """A thread in which databases are asked, one thing after the other: the event loop never waits for them.
+
+    Nothing else does either. Whoever is cancelled goes on at once, and what was begun ends on its own; a process ends
+    without this thread, which is to a database what kill -9 is: a transaction that is open then never was.
+
+    Args:
+        name: of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._actions = SimpleQueue[Callable[[], None] | None]()
+        # At its end Python waits for every thread that is no daemon, those of executors too.
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def ask(self, action: Callable[[], _Result]) -> "asyncio.Future[_Result]":
+        """Do something after all that was asked for before.
+
+        Returns:
+            What it returns or raises; who cancels it before its turn has it left out.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Result] = loop.create_future()
+
+        def act() -> None:
+            if answer.cancelled():
+                return
+            result, error = None, None
+            try:
+                result = action()
+            except BaseException as raised:  # noqa: BLE001 - it is the asker's
+                error = raised
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_answer, answer, result, error)
+
+        self._actions.put(act)
+        return answer
+
+    def end(self, action: Callable[[], _Result]) -> "asyncio.Future[_Result]":
+        """Do this last, as by `ask`, and end."""
+        answer = self.ask(action)
+        self._actions.put(None)
+        return answer
+
+    def _run(self) -> None:
+        while (act := self._actions.get()) is not None:
+            act()
+            del act  # with all it holds, for as long as nothing comes
+
+
+def _answer(answer: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(result)
+
+
 def _read(text: str | URL) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        raise ValueError(f"{str(text)[:40]!r} is no URL of a database, as in sqlite:///tracker.db") from error
+    except (ArgumentError, ValueError):
+        # It may hold a password, and so may the error's own words.
+        raise ValueError(
+            "what LIENTHONG_TRACKER_DATABASE or --database says is no URL of a database, as in sqlite:///tracker.db"
+        ) from None
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+pg8000")
     if url.get_backend_name() != "sqlite":
@@ -188,7 +254,9 @@ def _read(text: str | URL) -> URL:
     return url.set(drivername="sqlite+pysqlite")
 
 
-def _sentence(error: DBAPIError) -> str:
+def _sentence(error: DBAPIError | OSError) -> str:
     """What the database says, without the statement and its values: contents of documents go nowhere."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     told = error.orig.args[0] if error.orig is not None and error.orig.args else error.orig
     return str(told.get("M", "")) if isinstance(told, dict) else str(told)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
@@ -12,7 +12,7 @@ from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.vietnam_time import DAY_MS
 from lienthong.runtime.context import Context
 from lienthong.runtime.deadline_file import read_deadlines
-from lienthong.tracker.database import Database
+from lienthong.tracker.database import Database, DatabaseThread
 from lienthong.tracker.lateness import Lateness, lateness
 
 __all__ = ["LATELY_MS", "LatenessMetrics", "LatenessWatch"]
@@ -77,6 +77,8 @@ class LatenessWatch:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._judge: DeadlineJudge | None = None
+        self._left: asyncio.Future[None] | None = None
+        """Done when the thread of the last `run` has ended."""
         try:
             self._judge = read_deadlines(context.settings.deadlines_file)
         except (ValueError, OSError) as error:
@@ -85,27 +87,28 @@ class LatenessWatch:
         self._metrics = LatenessMetrics(context.registry)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. A computation that was begun ends on its own: the next run waits for it, and nobody else."""
         if self._judge is None:
             return
         judge, stopping, loop = self._judge, threading.Event(), asyncio.get_running_loop()
+        if self._left is not None:
+            await asyncio.wait([self._left])
         # A connection of its own: the projection's transactions go on beside a long reading one.
-        database = Database.of(self._context.settings)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="lateness") as thread:
-            try:
-                while True:
-                    began, now = loop.time(), self._context.clock()
-                    try:
-                        found = await loop.run_in_executor(thread, self._compute, database, judge, now, stopping)
-                    except UnavailableError as error:
-                        _log.warning("lateness_failed", error=str(error))
-                    else:
-                        if found is not None:
-                            self._metrics.show(found, now)
-                    await asyncio.sleep(max(_EVERY_SECONDS, _REST * (loop.time() - began)))
-            finally:
-                stopping.set()
-                thread.submit(database.close)
+        database, thread = Database.of(self._context.settings), DatabaseThread("lateness")
+        try:
+            while True:
+                began, now = loop.time(), self._context.clock()
+                try:
+                    found = await thread.ask(partial(self._compute, database, judge, now, stopping))
+                except UnavailableError as error:
+                    _log.warning("lateness_failed", error=str(error))
+                else:
+                    if found is not None:
+                        self._metrics.show(found, now)
+                await asyncio.sleep(max(_EVERY_SECONDS, _REST * (loop.time() - began)))
+        finally:
+            stopping.set()
+            self._left = thread.end(database.close)
 
     @staticmethod
     def _compute(database: Database, judge: DeadlineJudge, now: int, stopping: threading.Event) -> Lateness | None:

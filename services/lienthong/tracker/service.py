@@ -1,9 +1,8 @@
 """The shell around the tracker: reads the ledger, and stores rounds in a thread of their own."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Mapping
+from functools import partial
 
 import structlog
 
@@ -13,7 +12,7 @@ from lienthong.runtime.context import Context
 from lienthong.runtime.ledger_follower import LedgerFollower, Taken
 from lienthong.runtime.metrics import KafkaMetrics
 from lienthong.runtime.session import keep_running, lane_count
-from lienthong.tracker.database import Database
+from lienthong.tracker.database import Database, DatabaseThread
 from lienthong.tracker.lateness_watch import LatenessWatch
 from lienthong.tracker.lease import Lease
 from lienthong.tracker.measures import measure
@@ -25,11 +24,12 @@ from lienthong.tracker.store import Step, Store
 __all__ = ["serve"]
 
 _log = structlog.get_logger(__name__)
-_Result = TypeVar("_Result")
 _ROUND_RECORDS = 2_000
 _COLLECT_MS = 250
 """How long entries gather: nobody waits for the tracker, and a transaction costs the same for one and for many."""
 _MEASURE_SECONDS = 5.0
+_LEAVE_SECONDS = 2.0
+"""How long the end of the tracker waits for its database, which closes by itself if it answers later."""
 
 
 async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) -> None:
@@ -40,18 +40,17 @@ async def serve(context: Context, kafka: KafkaMetrics, stopping: asyncio.Event) 
         ValueError: the database's URL or the lanes asked for are wrong.
         InvariantError: the ledger has a gap, or a record in it is no entry.
     """
-    database = Database.of(context.settings)
+    # One thread, so that the database is not asked by several, and the event loop never waits for it.
+    database, thread = Database.of(context.settings), DatabaseThread("tracker")
     try:
-        # One thread, so that the database is not asked by several, and the event loop never waits for it.
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tracker") as thread:
-            async with context.connect(context.settings.kafka(), "lt-tracker") as bus:
-                lanes = [lane for some in context.lane_groups(await lane_count(bus)).values() for lane in some]
-                metrics = TrackerMetrics(context.registry)
-                watch = LatenessWatch(context)
-                part = _Part(bus, lanes, database, thread, context, kafka, metrics, watch)
-                await keep_running(part, context, kafka, stopping)
+        async with context.connect(context.settings.kafka(), "lt-tracker") as bus:
+            lanes = [lane for some in context.lane_groups(await lane_count(bus)).values() for lane in some]
+            metrics = TrackerMetrics(context.registry)
+            watch = LatenessWatch(context)
+            part = _Part(bus, lanes, database, thread, context, kafka, metrics, watch)
+            await keep_running(part, context, kafka, stopping)
     finally:
-        database.close()
+        await asyncio.wait([thread.end(database.close)], timeout=_LEAVE_SECONDS)
 
 
 class _Part:
@@ -64,7 +63,7 @@ class _Part:
         bus: Bus,
         lanes: list[int],
         database: Database,
-        thread: ThreadPoolExecutor,
+        thread: DatabaseThread,
         context: Context,
         kafka: KafkaMetrics,
         metrics: TrackerMetrics,
@@ -81,15 +80,12 @@ class _Part:
         self._watch = watch
         self._measured_at = 0.0
 
-    async def _in_thread(self, action: Callable[[], _Result]) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, action)
-
     async def session(self, stopping: asyncio.Event) -> None:
         """From connecting until stopping, or until Kafka or the database fails."""
         lease = Lease(self._database, self._lanes)
         try:
-            await self._in_thread(lease.take)
-            await self._in_thread(lambda: check(self._database) if self._database.is_postgresql else self._migrate())
+            await self._thread.ask(lease.take)
+            await self._thread.ask(partial(check if self._database.is_postgresql else migrate, self._database))
             watching = asyncio.create_task(self._watch.run())
             try:
                 await self._follow(stopping, watching)
@@ -97,13 +93,10 @@ class _Part:
                 watching.cancel()
                 await asyncio.wait([watching])
         finally:
-            await self._in_thread(lease.give_back)
-
-    def _migrate(self) -> None:
-        migrate(self._database)
+            self._thread.ask(lease.give_back)  # in its turn: whatever is asked for next comes after it
 
     async def _follow(self, stopping: asyncio.Event, watching: asyncio.Task[None]) -> None:
-        stored = await self._in_thread(self._store.positions)
+        stored = await self._thread.ask(self._store.positions)
         follower = LedgerFollower(
             self._bus,
             group=None,
@@ -116,7 +109,7 @@ class _Part:
         )
         async with follower:
             begins = dict(follower.positions)
-            await self._in_thread(lambda: self._store.begin({one.number: at for one, at in begins.items()}))
+            await self._thread.ask(partial(self._store.begin, {one.number: at for one, at in begins.items()}))
             self._context.health.ready(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes, database=str(self._database))
             while not stopping.is_set():
@@ -141,10 +134,10 @@ class _Part:
             self._store.apply(steps, items)
 
         if steps:
-            await self._in_thread(keep)
+            await self._thread.ask(keep)
 
     async def _measure(self) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._measured_at >= _MEASURE_SECONDS:
-            self._metrics.show(await self._in_thread(lambda: measure(self._database)), self._context.clock())
+            self._metrics.show(await self._thread.ask(partial(measure, self._database)), self._context.clock())
             self._measured_at = now

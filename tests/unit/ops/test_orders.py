@@ -21,7 +21,7 @@ from lienthong.kernel.seal import Purpose
 from lienthong.kernel.statement import Kind, decode_statement
 from lienthong.kernel.topics import LEDGER
 from lienthong.ops.known import known
-from lienthong.ops.ordering import Found, named_at
+from lienthong.ops.ordering import Found, check_about, named_at
 from lienthong.ops.orders import (
     Order,
     check_release,
@@ -68,11 +68,13 @@ def id_of(value: bytes) -> bytes:
     return envelope_id(decode_envelope(value).statement)
 
 
-def entry_record(value: bytes, offset: int = 7, *, agency: str = SENDER, facts: tuple[Any, ...] = ()) -> Rec:
+def entry_record(
+    value: bytes, offset: int = 7, *, agency: str = SENDER, facts: tuple[Any, ...] = (), lane: int = LANE
+) -> Rec:
     """The ledger's entry for a record, as intake writes it."""
-    verdict = judge_of(*facts).verdict(value, agency=agency, lane=LANE, at=NOW)
+    verdict = judge_of(*facts).verdict(value, agency=agency, lane=lane, at=NOW)
     headers = write_entry(Source(agency, offset, "0" * 32), verdict, value, at=NOW, known=EPOCH)
-    return Rec(LEDGER, LANE, offset, value if verdict.reason is None else None, headers)
+    return Rec(LEDGER, lane, offset, value if verdict.reason is None else None, headers)
 
 
 def command_record(value: bytes, action: str, offset: int = 9) -> Rec:
@@ -128,11 +130,36 @@ def test_the_ledger_tells_where_a_document_stands() -> None:
         command_record(LATE, RESEND, 7),
     ):
         traces.take(record)
-    assert Trace(id_of(LATE), LANE, None, 5, {1: "expired", 3: "expired"}) == traces.one()
+    rejected = {Place(LANE, 1): "expired", Place(LANE, 3): "expired"}
+    assert Trace(id_of(LATE), None, Place(LANE, 5), rejected) == traces.one()
     good = Traces(id_of(GOOD).hex())
     for offset in (3, 8):
         good.take(entry_record(GOOD, offset))
-    assert Trace(id_of(GOOD), LANE, 3) == good.one()
+    assert Trace(id_of(GOOD), Place(LANE, 3)) == good.one()
+
+
+def test_copies_in_other_lanes_are_told_apart_from_the_document() -> None:
+    """Anybody may put somebody else's envelope into any lane, before its sender does; it stands where it counts."""
+    copy, accepted = entry_record(GOOD, 5, agency="H99", lane=0), entry_record(GOOD, 7)
+    traces = Traces(id_of(GOOD).hex())
+    for record in (copy, accepted):
+        traces.take(record)
+    assert Trace(id_of(GOOD), Place(LANE, 7), None, {Place(0, 5): "wrong_sender"}) == traces.one()
+    with pytest.raises(ValueError, match=r"the entry at 0:7 repeats document \w+, which was accepted at 3:7"):
+        check_resend(traces.one(), Place(0, 7))
+
+    late = Traces(id_of(LATE).hex())
+    for record in (entry_record(LATE, 9, agency="H99", lane=0), entry_record(LATE, 2)):
+        late.take(record)
+    assert Place(LANE, 2) == newest_rejected(late.one())
+
+
+def test_an_entry_about_another_document_is_not_acted_on() -> None:
+    """Whoever says that the document stands there."""
+    record = entry_record(GOOD)
+    check_about(Found(record, read_entry(record)), id_of(GOOD))
+    with pytest.raises(ValueError, match=r"the entry at 3:7 is about document \w+, not about \w+: is the tracker's"):
+        check_about(Found(record, read_entry(record)), id_of(LATE))
 
 
 def test_none_or_several_are_said() -> None:
@@ -141,7 +168,7 @@ def test_none_or_several_are_said() -> None:
         Traces("abcdef").one()
     traces = Traces("ab")
     for number in (1, 2):
-        traces.of(b"\xab" + bytes([number]) * 31, LANE)
+        traces.of(b"\xab" + bytes([number]) * 31)
     with pytest.raises(ValueError, match=r"2 documents begin with ab: ab0101\w+, ab0202\w+; give more digits"):
         traces.one()
 
@@ -170,8 +197,8 @@ def test_what_the_tracker_has_read_need_not_be_read_again() -> None:
     store_all(database, script)
     with database.reading() as connection:
         for identity, expected in (
-            (accepted, Trace(accepted, 1, 2)),
-            (released, Trace(released, 1, None, 3)),
+            (accepted, Trace(accepted, Place(1, 2))),
+            (released, Trace(released, None, Place(1, 3))),
         ):
             traces = Traces(identity.hex()[:11])
             assert {1: 4} == known(connection, identity.hex()[:11], traces)
@@ -222,7 +249,7 @@ def test_only_documents_are_sent_again() -> None:
 
 def test_a_void_entry_is_not_the_one_to_name() -> None:
     """The first one counts."""
-    trace = Trace(id_of(GOOD), LANE, accepted=3)
+    trace = Trace(id_of(GOOD), accepted=Place(LANE, 3))
     check_resend(trace, Place(LANE, 3))
     with pytest.raises(ValueError, match=r"the entry at 3:8 repeats document \w+, which was accepted at 3:3"):
         check_resend(trace, Place(LANE, 8))
@@ -261,15 +288,17 @@ def test_what_is_not_released(record: Rec, value: bytes, sentence: str) -> None:
 
 def test_what_was_delivered_is_not_released() -> None:
     """Accepted in the meantime, or released before: the sentence says where, and what to do instead."""
-    check_release(Trace(bytes(32), 1, rejected={5: "expired"}))
+    first, later, last = Place(1, 5), Place(1, 9), Place(1, 11)
+    check_release(Trace(bytes(32), rejected={first: "expired"}))
     with pytest.raises(ValueError, match=r"was accepted at 1:7 and needs no release.*ops resend"):
-        check_release(Trace(bytes(32), 1, accepted=7, rejected={5: "expired"}))
+        check_release(Trace(bytes(32), accepted=Place(1, 7), rejected={first: "expired"}))
     with pytest.raises(ValueError, match=r"was released at 1:8.*ops resend"):
-        check_release(Trace(bytes(32), 1, released=8, rejected={5: "expired"}))
-    assert Place(1, 9) == newest_rejected(Trace(bytes(32), 1, rejected={5: "expired", 9: "future", 11: "wrong_sender"}))
-    assert Place(1, 11) == newest_rejected(Trace(bytes(32), 1, rejected={5: "bad_seal", 11: "wrong_sender"}))
+        check_release(Trace(bytes(32), released=Place(1, 8), rejected={first: "expired"}))
+    fit = Trace(bytes(32), rejected={first: "expired", later: "future", last: "wrong_sender"})
+    assert later == newest_rejected(fit)
+    assert last == newest_rejected(Trace(bytes(32), rejected={first: "bad_seal", last: "wrong_sender"}))
     with pytest.raises(ValueError, match="no entry of document 0000000000000000 was rejected"):
-        newest_rejected(Trace(bytes(32), 1))
+        newest_rejected(Trace(bytes(32)))
 
 
 # -- signing
