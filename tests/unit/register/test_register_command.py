@@ -104,7 +104,7 @@ def test_in_files(database: str, tmp_path: Path) -> None:
         (["--output", "x"], "--output goes with"),
         (["--agency", "nobody"], "agency code 'nobody'"),
         (["--database", "sqlite:////nowhere/at/all.sqlite"], "there is no database /nowhere/at/all.sqlite"),
-        (["--database", "no address"], "'no address' is no URL of a database"),
+        (["--database", "no address"], "--database says is no URL of a database"),
         (["--database", "mysql://localhost/x"], "is not sqlite or postgresql"),
         (["--deadlines", "/nowhere/deadlines.toml"], "No such file"),
     ],
