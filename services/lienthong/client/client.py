@@ -184,8 +184,9 @@ class Client(Verbs):
                     yield client
             finally:
                 turn.give_back()
-                await loop.run_in_executor(thread, database.close)
-                thread.shutdown(wait=False)
+                closing = loop.run_in_executor(thread, database.close)
+                thread.shutdown(wait=False)  # nothing is asked of it after that
+                await closing
 
     @asynccontextmanager
     async def _running(self, follower: DirectoryReader, lanes: int, newest: int) -> AsyncIterator[None]:
@@ -213,25 +214,25 @@ class Client(Verbs):
             except Exception as error:  # noqa: BLE001 - the caller's own, which a group must not wrap
                 failure = error
             finally:
-                # Settled documents become acknowledgements, and these are sent, before the connection goes.
                 try:
-                    async with asyncio.timeout(_DRAIN_SECONDS):
-                        settling.set()
-                        self._settler.wake()
-                        sender.wake()
-                        await asyncio.wait(storing)
-                        sending.set()
-                        sender.wake()
-                        await asyncio.wait(pumping)
-                except TimeoutError:
-                    pass
-                pulling.set()
-                receiver.wake()
-                # A reader that is let go in the middle of a request leaves an error that nobody reads.
-                await asyncio.wait(reading, timeout=_READERS_SECONDS)
-                for task in (*storing, *pumping, *reading):
-                    task.cancel()
-                receiver.close()
+                    # Settled documents become acknowledgements, and these are sent, before the connection goes.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_DRAIN_SECONDS):
+                            settling.set()
+                            self._settler.wake()
+                            sender.wake()
+                            await asyncio.wait(storing)
+                            sending.set()
+                            sender.wake()
+                            await asyncio.wait(pumping)
+                    pulling.set()
+                    receiver.wake()
+                    # A reader that is let go in the middle of a request leaves an error that nobody reads.
+                    await asyncio.wait(reading, timeout=_READERS_SECONDS)
+                finally:
+                    for task in (*storing, *pumping, *reading):
+                        task.cancel()
+                    receiver.close()
         if failure is not None:
             raise failure
 
@@ -248,12 +249,12 @@ class Client(Verbs):
         with suppress(InvariantError):
             await self._receiver.caught_up()
             await self._sender.queue_pending(newest, expired=True)
-            while not stopping.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_STRANDED_SECONDS):
-                        await stopping.wait()
-                        return
-                await self._sender.queue_stranded()
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STRANDED_SECONDS):
+                    await stopping.wait()
+                    return
+            await self._sender.queue_stranded()
 
     async def send(self, document: Document, *files: File, again: str = "") -> bytes:
         """Hand a document over: when this returns it is on disk and will be sent, crash or not.

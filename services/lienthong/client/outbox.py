@@ -122,9 +122,9 @@ class Outbox(Database):
                 found.append((row[10], one))
         return found
 
-    def pending_ids(self) -> set[bytes]:
-        """Ids of what was handed over and has no receipt yet."""
-        return {row[0] for row in self._sql.execute("SELECT id FROM outbox WHERE state = 0")}
+    def pending_ids(self) -> dict[bytes, int]:
+        """Ids of what was handed over and has no receipt yet, each with its number in the outbox."""
+        return dict(self._sql.execute("SELECT id, number FROM outbox WHERE state = 0"))
 
     def renew(self, old: bytes, new: Outgoing) -> bool:
         """Put a statement that was signed anew in the place of one that expired unsent.

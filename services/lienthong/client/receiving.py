@@ -323,13 +323,14 @@ class Receiver:
         """Wait until no other process of the agency receives; whether that was in time."""
         now = asyncio.get_running_loop().time
         since = now()
-        while not self._turn.take():
-            if idle_seconds is not None and now() - since >= idle_seconds:
-                return False
+        while True:
             if self._failure is not None:
                 raise self._failure
+            if self._turn.take():
+                return True
+            if idle_seconds is not None and now() - since >= idle_seconds:
+                return False
             await asyncio.sleep(_TURN_SECONDS)
-        return True
 
     async def _wait_for_news(self, idle_seconds: float | None) -> bool:
         """Whether something was read within the time, counted from when all there was had been read."""

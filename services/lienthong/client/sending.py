@@ -40,6 +40,7 @@ _STORED_TOGETHER = 500
 _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
 """A statement older than this is signed anew rather than sent: it might expire on its way. So is one from the future,
 which a clock that was wrong has made."""
+_FIRST_PAUSE_SECONDS = 0.2
 _STORE_PAUSE_SECONDS = 1.0
 _CLOSED = "the connection is closed"
 
@@ -119,7 +120,7 @@ class Sender:
         Raises:
             UnavailableError: the outbox cannot be written, or the connection is closed.
         """
-        while not self._room.is_set():
+        while not self._room.is_set() and not self._closed:
             await self._room.wait()
         if self._closed:
             raise UnavailableError(_CLOSED)
@@ -203,23 +204,6 @@ class Sender:
             until: number of the newest statement in the store when this run began.
             expired: those that are too old to be sent as they are, and are signed anew; otherwise the others.
         """
-        await self._queue_some(lambda one: self._is_expired(one) is expired, until)
-
-    async def queue_stranded(self) -> None:
-        """Queue what other processes of the agency have stored and not got rid of, from one look to the next.
-
-        They may have died, or ended while Kafka did not answer. Where they live and are slow, it is said twice under
-        one id, which is once.
-        """
-        pending = await self._read(self._store.pending_ids)
-        self._own &= pending
-        stranded = pending & self._strange - self._own
-        if stranded:
-            await self._queue_some(lambda one: one.id in stranded)
-        self._strange = pending - self._own
-
-    async def _queue_some(self, wanted: Callable[[Outgoing], bool], until: int | None = None) -> None:
-        """Queue what is pending and wanted, as there is room for it."""
         after = 0
         while True:
             await self._room.wait()
@@ -227,7 +211,29 @@ class Sender:
             if not page:
                 return
             after = page[-1][0]
-            self.queue([one for _, one in page if wanted(one)])
+            # What was queued before and is pending still has no receipt yet: it may have been written.
+            self.queue([one for _, one in page if self._is_expired(one) is expired and one.id not in self._own])
+
+    async def queue_stranded(self) -> None:
+        """Queue some of what other processes of the agency have stored and not got rid of, from one look to the next.
+
+        They may have died, or ended while Kafka did not answer. Where they live and wait as we would, it is said twice
+        under one id, which is once, and costs: so it is one batch at most, and none while there is anything to send.
+        What has expired is left to the next start, for nobody knows whether it was written.
+        """
+        pending = await self._read(self._store.pending_ids)
+        self._own &= pending.keys()
+        strange = pending.keys() - self._own
+        stranded, self._strange = strange & self._strange, strange
+        if not stranded or self._known:
+            return
+        numbers = [pending[identity] for identity in stranded]
+        page = await self._read(self._store.pending, min(numbers) - 1, max(numbers), _BATCH_BYTES)
+        some = [one for _, one in page if one.id in stranded][:_BATCH_STATEMENTS]
+        self._own.update(one.id for one in some)
+        fresh = [one for one in some if not self._is_expired(one)]
+        self._tried.update(one.id for one in fresh)
+        self.queue(fresh)
 
     async def _read(self, function: Callable[[Unpack[_Arguments]], _Result], *args: *_Arguments) -> _Result:
         """What the store says, when it can be asked."""
@@ -256,15 +262,15 @@ class Sender:
     def _count(self, one: Outgoing, sign: int) -> None:
         self._unsent += sign
         self._unsent_bytes += sign * (len(one.statement) + sum(map(len, one.contents)))
-        if self._unsent_bytes > _UNSENT_BYTES or self._unsent > _UNSENT_STATEMENTS:
-            self._room.clear()
-        else:
+        if self._closed or (self._unsent_bytes <= _UNSENT_BYTES and self._unsent <= _UNSENT_STATEMENTS):
             self._room.set()
+        else:
+            self._room.clear()
 
     async def pump(self, stopping: asyncio.Event, *, express: bool) -> None:
         """Seal and append what is queued, until stopping and empty; waits out a Kafka that does not answer."""
         queue, queued = self._queues[express], self._queued[express]
-        pause = 0.2
+        pause, most = _FIRST_PAUSE_SECONDS, _BATCH_STATEMENTS
         while True:
             if not queue:
                 queued.clear()
@@ -275,26 +281,29 @@ class Sender:
             try:
                 async with self._bus.publisher() as publisher:
                     await publisher.know([outbox(self._identity.agency)])
-                    pause = 0.2
                     while queue:
-                        await self._send_some(queue, publisher, express=express)
+                        await self._send_some(queue, publisher, most, express=express)
+                        pause, most = _FIRST_PAUSE_SECONDS, _BATCH_STATEMENTS
                         if not queue and not stopping.is_set():
                             queued.clear()
                             await queued.wait()
             except (RejectedError, UnavailableError) as error:
-                # A broker that refuses a row for its size has another limit than the operator's topics: it may change.
                 if stopping.is_set():
                     return
+                if isinstance(error, RejectedError):
+                    # A broker that refuses a row for its size has another limit than it should have, and somebody may
+                    # mend that. One by one no others are written again meanwhile.
+                    most = 1
                 _log.warning("sending waits: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 5.0)
 
-    async def _send_some(self, queue: deque[Outgoing], publisher: Publisher, *, express: bool) -> None:
+    async def _send_some(self, queue: deque[Outgoing], publisher: Publisher, most: int, *, express: bool) -> None:
         if not express and len(queue) < _BATCH_STATEMENTS:
             await asyncio.sleep(_COLLECT_SECONDS)
         batch: list[Outgoing] = []
         size = 0
-        while len(batch) < min(_BATCH_STATEMENTS, len(queue)):
+        while len(batch) < min(most, len(queue)):
             one = queue[len(batch)]
             size += len(one.statement) + sum(map(len, one.contents))
             if batch and size > _BATCH_BYTES:

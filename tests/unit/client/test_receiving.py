@@ -342,6 +342,11 @@ async def test_nobody_waits_for_a_connection_that_is_closed(tmp_path: Path) -> N
     with pytest.raises(UnavailableError, match="closed"):
         agency.settler.settle(one, Status.ACCEPTED, "")
     assert not one.settled
+    # Nor does it take the turn from the next connection.
+    with pytest.raises(UnavailableError, match="closed"):
+        await take(receiver, 1)
+    async with Agency(topic, tmp_path).running() as again:
+        assert [one.id] == [found.id for found in await take(again, 1)]
 
 
 async def test_what_was_not_settled_comes_again_express_first(tmp_path: Path) -> None:

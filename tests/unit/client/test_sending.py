@@ -10,15 +10,16 @@ from typing import cast
 
 import pytest
 
-from lienthong.client import sending
+from lienthong.client import sending as sending_module
 from lienthong.client.rows import Outgoing, ReceiptLine
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
 from lienthong.kernel.bus import Bus, KafkaSettings, Row
 from lienthong.kernel.envelope import decode_envelope, envelope_id
-from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.errors import RejectedError, UnavailableError
 from lienthong.kernel.lanes import EXPRESS_LANE, thread_in_lane
 from lienthong.kernel.pieces import Pieces
+from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import encode_statement
 from lienthong.kernel.topics import Partition
 from unit.client.test_store import heard, outgoing, pending
@@ -135,6 +136,9 @@ class Answerless:
     def __init__(self, *, unheard: int) -> None:
         self.pieces = Pieces()
         self.unheard = unheard
+        self.refused = 0
+        """How many appends are refused for their size."""
+        self.refusals: list[int] = []
         self.appended: list[list[bytes]] = []
         self.heard = asyncio.Event()
         self.fell_silent = asyncio.Event()
@@ -150,6 +154,10 @@ class Answerless:
     async def append(self, rows: Mapping[Partition, Sequence[Row]]) -> None:
         """Append, and now and then do not say so."""
         await asyncio.sleep(0)
+        if self.refused:
+            self.refused -= 1
+            self.refusals.append(sum(map(len, rows.values())))
+            raise RejectedError(Reason.OVERSIZE, "the broker refuses a row")
         self.appended.append(
             [envelope_id(decode_envelope(row.value).statement) for some in rows.values() for row in some if row.value]
         )
@@ -223,8 +231,8 @@ async def test_what_an_earlier_run_left_is_taken_from_the_store_as_there_is_room
     store: RecordingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However much it is, memory holds a bounded part; all of it is sent once, in order."""
-    monkeypatch.setattr(sending, "_UNSENT_STATEMENTS", 20)
-    monkeypatch.setattr(sending, "_BATCH_BYTES", 4_000)
+    monkeypatch.setattr(sending_module, "_UNSENT_STATEMENTS", 20)
+    monkeypatch.setattr(sending_module, "_BATCH_BYTES", 4_000)
     left = [real(number) for number in range(200)]
     store.add(left)
     most = 0
@@ -260,16 +268,45 @@ async def test_what_another_process_left_is_sent_by_the_one_that_goes_on(store: 
     assert [own.id, left.id] == [identity for some in sending.bus.appended for identity in some]
 
 
+async def test_what_another_process_left_and_has_expired_waits_for_the_next_start(store: RecordingStore) -> None:
+    """The other one may live, and may have written it: signed anew by us its recipient would get it twice."""
+    sending = Sending(store, Answerless(unheard=0))
+    store.add([real(1)])
+    sending.now += 7 * 86_400_000
+    async with sending.pumping():
+        for _ in range(4):
+            await sending.sender.queue_stranded()
+    assert [] == sending.bus.appended
+
+
+async def test_a_statement_that_the_broker_refuses_is_tried_alone_and_more_and_more_seldom(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those beside it are not written again and again meanwhile, and when the broker takes it all go on."""
+    monkeypatch.setattr(sending_module, "_FIRST_PAUSE_SECONDS", 0.01)
+    running = Sending(store, Answerless(unheard=0))
+    running.bus.refused = 3
+    some_ = [real(number) for number in range(4)]
+    store.add(some_)
+    began = asyncio.get_running_loop().time()
+    async with running.pumping():
+        running.sender.queue(some_)
+        await running.bus.heard.wait()
+    assert [4, 1, 1] == running.bus.refusals
+    assert asyncio.get_running_loop().time() - began > 0.01 + 0.02 + 0.04
+    assert [one.id for one in some_] == [identity for some in running.bus.appended for identity in some]
+
+
 async def test_a_write_that_takes_long_is_told(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka may keep a write waiting without an error: the log says so, once, and nothing of one that is quick."""
-    monkeypatch.setattr(sending, "_LONG_SECONDS", 0.02)
-    with caplog.at_level(logging.WARNING), sending._told_when_it_takes_long():
+    monkeypatch.setattr(sending_module, "_LONG_SECONDS", 0.02)
+    with caplog.at_level(logging.WARNING), sending_module._told_when_it_takes_long():
         pass
     await asyncio.sleep(0.04)
     assert [] == caplog.messages
-    with caplog.at_level(logging.WARNING), sending._told_when_it_takes_long():
+    with caplog.at_level(logging.WARNING), sending_module._told_when_it_takes_long():
         await asyncio.sleep(0.06)
     assert 1 == len(caplog.messages)
     assert "sending waits" in caplog.messages[0]
