@@ -8,8 +8,8 @@ from lienthong.kernel.fold import Count
 from lienthong.kernel.lanes import lane_of
 from lienthong.kernel.ledger import Entry, Outcome, Source
 from lienthong.tracker.database import Database
+from lienthong.tracker.item import Item
 from lienthong.tracker.migration import migrate
-from lienthong.tracker.projection import Item
 from lienthong.tracker.store import Step, Store
 
 __all__ = ["fill", "items"]

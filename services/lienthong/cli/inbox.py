@@ -12,6 +12,7 @@ from lienthong.cli.people import client_settings
 from lienthong.client import Delivery, Document, Event, Status, connect
 from lienthong.client.history import describe
 from lienthong.client.store import Store
+from lienthong.kernel.addressing import informed_of
 from lienthong.runtime.settings import Settings
 
 __all__ = ["app"]
@@ -95,7 +96,7 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
                     {"document": one.document.hex(), "agencies": list(one.agencies)} for one in document.replaces
                 ],
             },
-            "for_information": _informed(delivery, agency),
+            "for_information": _informed(delivery),
             "files": [
                 {"name": one.name, "media_type": one.media_type, "size": one.size, "sha256": one.sha256.hex()}
                 for one in delivery.statement.attachments
@@ -116,7 +117,7 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
         console.print(f"  {action} ordered by the operator: {plain(reason)}", markup=False, highlight=False)
     if tuple(delivery.addressed) != (agency,):
         console.print(f"  for {', '.join(delivery.addressed)}", markup=False, highlight=False)
-    if facts := _facts(document, informed=_informed(delivery, agency)):
+    if facts := _facts(document, informed=_informed(delivery)):
         console.print(f"  {plain(facts)}", markup=False, highlight=False)
     for one in delivery.about:
         state = ", ".join(map(describe, one.lives.values()))
@@ -135,12 +136,10 @@ def _show(delivery: Delivery, agency: str, paths: list[Path], *, json: bool) -> 
         console.print(f"  saved {path}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _informed(delivery: Delivery, agency: str) -> bool:
-    """Whether the agency gets it for information: all of its units that are addressed do."""
-    to_act = set(delivery.document.recipients) - set(delivery.document.for_information)
-    return bool(delivery.document.for_information) and not any(
-        code == agency or code.startswith(f"{agency}.") for code in to_act
-    )
+def _informed(delivery: Delivery) -> bool:
+    """Whether it is for information at all codes that it came for: units, and agencies that were merged, among them."""
+    document, addressed = delivery.document, set(delivery.addressed)
+    return bool(addressed) and addressed == informed_of(document.recipients, document.for_information, addressed)
 
 
 def _facts(document: Document, *, informed: bool) -> str:

@@ -4,7 +4,7 @@ Intake does it when it accepts a statement. Reader and auditor do it again by th
 directory, all of which the operator signed, so nobody can make a sender have written to somebody else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lienthong.kernel.directory import Directory
@@ -12,7 +12,7 @@ from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.limits import MAX_RECIPIENTS
 from lienthong.kernel.reasons import Reason
 
-__all__ = ["Addressed", "Addressee", "address", "addressed_at"]
+__all__ = ["Addressed", "Addressee", "address", "addressed_at", "informed_of"]
 
 
 class Addressee(NamedTuple):
@@ -106,6 +106,22 @@ def addressed_at(
             if member not in (sender, *recipients) and agency in directory.routes(member, at, known):
                 found[member] = None
     return tuple(found)
+
+
+def informed_of(recipients: Sequence[str], for_information: Sequence[str], addressed: Iterable[str]) -> set[str]:
+    """Which of those who are written to have a document for information; all others are to act.
+
+    Args:
+        recipients: codes of agencies and groups, as the sender named them.
+        for_information: those of the recipients who are informed, as the sender named them.
+        addressed: final addresses. One that is not a recipient itself was brought by a group; nobody knows here by
+            which, so it is informed if all groups are.
+    """
+    if not for_information:
+        return set()
+    informed = set(for_information)
+    by_groups = informed.issuperset(code for code in recipients if code[:1] == "@")
+    return {code for code in addressed if code in informed or (by_groups and code not in recipients)}
 
 
 def _routes(directory: Directory, code: str, at: int, known: int) -> tuple[str, ...]:

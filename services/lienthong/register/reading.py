@@ -61,7 +61,7 @@ def _delivered(connection: Connection, which: ColumnElement[bool]) -> Iterator[D
     replaced = replaced_at(connection, registered)
     wanted = select(deliveries, documents).select_from(joined).where(registered)
     for row in connection.execute(wanted):
-        key = (row.document, row.recipient)
+        key = (row.document, row.route, row.recipient)
         yield Delivered(
             paper=_paper(row),
             recipient=row.recipient,

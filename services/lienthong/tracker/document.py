@@ -14,6 +14,7 @@ Mention: TypeAlias = tuple[str, bytes, str]
 _MOST_CODE = 100
 """Codes are shorter; what is no code must still fit into an index."""
 _RELATIONS = {0: "refers", 1: "recalls", 2: "updates", 3: "replaces"}
+_ASKING = ("recalls", "updates")
 _LARGEST_YEAR = 9999
 
 
@@ -67,9 +68,11 @@ def mentions_of(statement: Statement) -> Iterator[Mention]:
         for code in one["agencies"] or ("",):
             seen["replaces", one["document"], clean(code[:_MOST_CODE])] = None
     replaced = {named for _, named, _ in seen}
+    relation = _RELATIONS[body["business_type"]]
     for named in body["refers_to"]:
-        if named not in replaced:
-            seen[_RELATIONS[body["business_type"]], named, ""] = None
+        # What a recall or an update is about is looked up here when an answer comes in a later round.
+        if named not in replaced or relation in _ASKING:
+            seen[relation, named, ""] = None
     for named in body["in_reply_to"]:
         seen["answers", named, ""] = None
     yield from seen

@@ -1,21 +1,26 @@
 """When a delivery ended otherwise than by being handled: taken back, or replaced. Milliseconds UTC."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from lienthong.kernel.lifecycle import Stage
 from lienthong.tracker.tables import deliveries, documents, events, mentions, statements
 
-__all__ = ["replaced_at", "taken_back_at"]
+__all__ = ["Place", "replaced_at", "taken_back_at"]
+
+Place: TypeAlias = tuple[int, str, str]
+"""A row of `deliveries`: number of the document, route, recipient. A divided agency has a row for each of its parts."""
+
+_PLACE = (deliveries.c.document, deliveries.c.route, deliveries.c.recipient)
 
 
-def taken_back_at(connection: Connection, which: ColumnElement[bool]) -> dict[tuple[int, str], int]:
-    """When, by number of the document and recipient; `which` chooses rows of `deliveries` joined with `documents`."""
+def taken_back_at(connection: Connection, which: ColumnElement[bool]) -> dict[Place, int]:
+    """When it was taken back; `which` chooses rows of `deliveries` joined with `documents`."""
     return _times(connection, _taken_back(which))
 
 
-def replaced_at(connection: Connection, which: ColumnElement[bool]) -> dict[tuple[int, str], int]:
+def replaced_at(connection: Connection, which: ColumnElement[bool]) -> dict[Place, int]:
     """Likewise of what was replaced."""
     return _times(connection, _replaced(which))
 
@@ -34,10 +39,10 @@ def _taken_back(which: ColumnElement[bool]) -> Select[Any]:
         .join(statements, and_(statements.c.lane == events.c.lane, statements.c.position == events.c.position))
     )
     return (
-        select(deliveries.c.document, deliveries.c.recipient, func.min(statements.c.judged_at))
+        select(*_PLACE, func.min(statements.c.judged_at))
         .select_from(joined)
         .where(which, deliveries.c.stage == Stage.TAKEN_BACK.value)
-        .group_by(deliveries.c.document, deliveries.c.recipient)
+        .group_by(*_PLACE)
     )
 
 
@@ -54,13 +59,8 @@ def _replaced(which: ColumnElement[bool]) -> Select[Any]:
         .join(mentions, says)
         .join(newer, and_(newer.c.number == mentions.c.document, newer.c.sender == documents.c.sender))
     )
-    return (
-        select(deliveries.c.document, deliveries.c.recipient, func.min(newer.c.accepted_at))
-        .select_from(joined)
-        .where(which)
-        .group_by(deliveries.c.document, deliveries.c.recipient)
-    )
+    return select(*_PLACE, func.min(newer.c.accepted_at)).select_from(joined).where(which).group_by(*_PLACE)
 
 
-def _times(connection: Connection, query: Select[Any]) -> dict[tuple[int, str], int]:
-    return {(document, recipient): at for document, recipient, at in connection.execute(query)}
+def _times(connection: Connection, query: Select[Any]) -> dict[Place, int]:
+    return {(document, route, recipient): at for document, route, recipient, at in connection.execute(query)}

@@ -8,14 +8,12 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from lienthong.kernel.deadlines import DeadlineJudge, DeliveryFacts, Due, Rule, Verdict
 from lienthong.kernel.vietnam_time import day_stated
-from lienthong.tracker.ends import replaced_at, taken_back_at
+from lienthong.tracker.ends import Place, replaced_at, taken_back_at
 from lienthong.tracker.tables import deliveries, documents
 
 __all__ = ["Judged", "Lateness", "judged", "lateness"]
 
 _OPEN = ("sent", "arrived", "accepted", "assigned", "processing")
-_REGISTERED = (0, 3)
-"""Updates and recalls are part of the life of another document."""
 _NEVER = 2**62
 _CHUNK = 1_000
 
@@ -70,19 +68,18 @@ def judged(
         since: likewise; by default only what is not finished.
         agency: only what was sent to this inbox, or to this code behind one.
     """
-    which: ColumnElement[bool] = and_(
-        documents.c.business_type.in_(_REGISTERED), or_(deliveries.c.stage.in_(_OPEN), deliveries.c.sent_at >= since)
-    )
+    which: ColumnElement[bool] = or_(deliveries.c.stage.in_(_OPEN), deliveries.c.sent_at >= since)
     if agency is not None:
         which = and_(which, or_(deliveries.c.route == agency, deliveries.c.recipient == agency))
-    ends: dict[tuple[int, str], int] = replaced_at(connection, which)
+    ends: dict[Place, int] = replaced_at(connection, which)
     for key, at in taken_back_at(connection, which).items():
         ends[key] = min(at, ends.get(key, at))
     named = (documents.c.id, documents.c.sender, documents.c.code_number, documents.c.code_notation,
              documents.c.subject, documents.c.priority, documents.c.business_type, documents.c.due_date)  # fmt: skip
     query = select(deliveries, *named).join(documents, documents.c.number == deliveries.c.document).where(which)
     for row in connection.execution_options(yield_per=_CHUNK).execute(query):
-        verdicts = judge.delivery(_facts(row, ends.get((row.document, row.recipient))), now)
+        place = (row.document, row.route, row.recipient)
+        verdicts = judge.delivery(_facts(row, ends.get(place)), now)
         yield Judged(
             bytes(row.id), row.sender, row.route, row.recipient,
             "/".join(part for part in (row.code_number, row.code_notation) if part),

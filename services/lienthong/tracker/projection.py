@@ -4,97 +4,42 @@ A state is computed by `kernel.lifecycle.advance` alone, in the order of the lan
 named is looked up in the lane of the one who names it, so that nothing depends on how far other lanes
 have been read; what stands in another lane is unknown here for good, and the event says so.
 
-First the store is told which documents the entries name (`wanted`), then of which of them it must bring
-which deliveries (`Projection.wanted`), then the entries are taken in order.
+First the store is told which documents the entries name (`lienthong.tracker.item`), then of which of them it
+must bring which deliveries (`Projection.wanted`), then the entries are taken in order.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from lienthong.kernel.command import RELEASE, Command, routes_released
+from lienthong.kernel.addressing import informed_of
+from lienthong.kernel.command import RELEASE, routes_released
 from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome
-from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Request, Stage, advance
+from lienthong.kernel.lifecycle import ALL_ASKED, Asking, Event, Flag, Party, Stage, Step, advance
 from lienthong.kernel.statement import Kind, Statement
 from lienthong.tracker.addressed import addressed_of
 from lienthong.tracker.delivery import Delivery
 from lienthong.tracker.document import clean, document_row, mentions_of
+from lienthong.tracker.item import ANSWERS, REQUESTS, Item, Order
+from lienthong.tracker.known import KnownDocument, KnownDocuments
 from lienthong.tracker.tables import document_number
 
-__all__ = ["Item", "KnownDocument", "Order", "Projection", "wanted"]
+__all__ = ["Projection"]
 
-_RECALL, _UPDATE, _REPLACE = 1, 2, 3
-_REQUESTS = {_RECALL: Request.TAKE_BACK, _UPDATE: Request.UPDATE}
+_RECALL = 1
 _RECEIVERS_CHANGED = 2
-_ANSWERS = frozenset({Event.AGREED, Event.CHANGE_REFUSED})
-
-
-class Order(NamedTuple):
-    """What the operator orders, and the id (16 bytes) of the key that signed it."""
-
-    command: Command
-    by: bytes
-
-
-class Item(NamedTuple):
-    """A ledger entry, whether it counts, and what it says."""
-
-    lane: int
-    entry: Entry
-    counts: Count
-    statement: Statement | None
-    """Of an accepted document, acknowledgement, command or notice that counts."""
-    why: str = ""
-    """Why an accepted entry cannot be read."""
-    order: Order | None = None
-    """Of a command."""
-
-    @property
-    def document(self) -> Statement | None:
-        """The document that is delivered by this entry, if one is: accepted, or released by the operator."""
-        if self.order is None:
-            return self.statement if self.statement is not None and self.statement.kind is Kind.DOCUMENT else None
-        return self.order.command.statement if self.order.command.action == RELEASE else None
-
-
-class KnownDocument(NamedTuple):
-    """What must be known of a document to say something of it."""
-
-    number: int
-    sender: str
-    business_type: int
-    targets: tuple[bytes, ...] = ()
-    """Of a recall or update: envelope ids of the documents it is about, in the order of their bytes."""
-
-
-def wanted(items: Iterable[Item]) -> set[bytes]:
-    """Envelope ids of the documents that entries say something of."""
-    found: set[bytes] = set()
-    for item in items:
-        statement = item.statement
-        if item.order is not None:
-            found.add(item.order.command.document)
-        elif statement is not None and statement.kind is Kind.ACKNOWLEDGEMENT:
-            found.update(statement.body["documents"])
-        elif statement is not None and statement.kind is Kind.NOTICE:
-            found.update(line["document"] for line in statement.body["entries"])
-        document = item.document
-        if document is not None and document.body["business_type"] in _REQUESTS:
-            found.update(document.body["refers_to"])
-    return found
 
 
 class Projection:
     """Takes the entries of one transaction and collects rows.
 
     Args:
-        documents: those that are known of what `wanted` named, by lane and envelope id; for answers also those
-            which the recalls and updates among them are about.
+        documents: those that are known of what the entries name.
     """
 
-    def __init__(self, documents: dict[tuple[int, bytes], KnownDocument]) -> None:
-        self._documents = documents
+    def __init__(self, documents: KnownDocuments) -> None:
+        self.known = documents
         self._deliveries: dict[int, list[Delivery]] = {}
         self._changed: dict[tuple[int, str, str], Delivery] = {}
         self.documents: list[tuple[Any, ...]] = []
@@ -115,30 +60,28 @@ class Projection:
         for item in items:
             statement, document = item.statement, item.document
             if document is not None:
-                if document.body["business_type"] in _REQUESTS:
-                    whole.update(self._numbers(item.lane, document.body["refers_to"]))
+                if document.body["business_type"] in REQUESTS:
+                    whole.update(self.known.numbers(item.lane, document.body["refers_to"]))
             elif statement is None or item.order is not None:
                 continue
             elif statement.kind is Kind.NOTICE:
                 pairs.update(
                     (number, line["recipient"])
                     for line in statement.body["entries"]
-                    for number in self._numbers(item.lane, [line["document"]])
+                    for number in self.known.numbers(item.lane, [line["document"]])
                 )
             elif statement.body["status"] == Event.TAKE_BACK_ASKED:
-                whole.update(self._numbers(item.lane, statement.body["documents"]))
+                whole.update(self.known.numbers(item.lane, statement.body["documents"]))
             else:
                 named = statement.body["documents"]
-                pairs.update((number, statement.sender) for number in self._numbers(item.lane, named))
-                if Event(statement.body["status"]) in _ANSWERS:
+                pairs.update((number, statement.sender) for number in self.known.numbers(item.lane, named))
+                if Event(statement.body["status"]) in ANSWERS:
                     for one in named:
-                        known = self._documents.get((item.lane, one))
-                        about = self._numbers(item.lane, known.targets) if known else ()
+                        known = self.known.get(item.lane, one)
+                        about = [*self.known.numbers(item.lane, known.targets)] if known else []
+                        about += [request.number for request in self.known.requests_of(item.lane, one)]
                         pairs.update((number, statement.sender) for number in about)
         return {pair for pair in pairs if pair[0] not in whole}, whole
-
-    def _numbers(self, lane: int, named: Iterable[bytes]) -> Iterable[int]:
-        return (known.number for one in named if (known := self._documents.get((lane, one))) is not None)
 
     def know(self, rows: Iterable[Sequence[Any]]) -> None:
         """Be given rows of `deliveries`: all that `wanted` named."""
@@ -171,7 +114,7 @@ class Projection:
             self._tallies[lane, "unread", entry.kind or ""] += 1
             self.unread.append((lane, entry.position, entry.source.agency, entry.id or b"", clean(why)))
         elif entry.outcome is Outcome.ACCEPTED:
-            if order is None and item.document is not None and (lane, entry.id) in self._documents:
+            if order is None and item.document is not None and self.known.get(lane, entry.id or b""):
                 # The operator had released it before its sender sent it again.
                 self._tallies[lane, "void", Count.DUPLICATE.name.lower()] += 1
                 return
@@ -199,7 +142,7 @@ class Projection:
             lane, entry.position, entry.id or b"", command.action, command.document, command.position,
             ",".join(statement.recipients), clean(command.reason), order.by, statement.created, entry.judged_at,
         ))  # fmt: skip
-        if command.action == RELEASE and (lane, command.document) not in self._documents:
+        if command.action == RELEASE and self.known.get(lane, command.document) is None:
             self._tallies[lane, "released", Kind.DOCUMENT.value] += 1
             document = command.statement
             routes = routes_released(document, entry.routes)
@@ -212,24 +155,24 @@ class Projection:
         self.documents.append(document_row(lane, entry.position, identity, entry.judged_at, statement))
         mentions = list(mentions_of(statement))
         self.mentions += [(number, *mention) for mention in mentions]
-        targets = tuple(sorted(set(statement.body["refers_to"]))) if kind in _REQUESTS else ()
-        self._documents[lane, identity] = KnownDocument(number, statement.sender, kind, targets)
-        informed = statement.body["for_information"]
+        targets = tuple(sorted(set(statement.body["refers_to"]))) if kind in REQUESTS else ()
+        self.known.add(lane, identity, KnownDocument(number, statement.sender, kind, targets))
+        addressed = addressed_of(statement.recipients, entry.routes)
+        informed = informed_of(statement.recipients, statement.body["for_information"], (one for one, _ in addressed))
         made = [
-            Delivery(number, route, recipient, recipient in informed, entry.judged_at)
-            for recipient, route in addressed_of(statement.recipients, entry.routes)
+            Delivery(number, route, recipient, recipient in informed, entry.judged_at) for recipient, route in addressed
         ]
         if len(made) > 1:
             made.sort(key=lambda one: (one.route, one.recipient))
         self._deliveries[number] = made
         self._changed.update(((number, one.route, one.recipient), one) for one in made)
         self._tallies[lane, "stage", made[0].life.stage.value] += len(made)
-        if kind in _REQUESTS:
+        if kind in REQUESTS:
             event = Event.RECALL if kind == _RECALL else Event.UPDATE
-            said = _Said(self, lane, entry, statement, event, Asking(_REQUESTS[kind], identity))
+            said = _Said(self, lane, entry, statement, event, Asking(REQUESTS[kind], identity))
             self._tell(said, "", statement.body["reason"], len(targets))
             for named in targets:
-                said.request(named, tuple(statement.recipients))
+                said.request(named, addressed)
 
     def _take_acknowledgement(self, lane: int, entry: Entry, statement: Statement) -> None:
         event = Event(statement.body["status"])
@@ -242,7 +185,7 @@ class Projection:
     def _take_notice(self, lane: int, entry: Entry, statement: Statement) -> None:
         """Its lines that are true of a delivery; of several about one the first counts."""
         for line in statement.body["entries"]:
-            known = self._documents.get((lane, line["document"]))
+            known = self.known.get(lane, line["document"])
             if known is None or known.number != document_number(lane, line["position"]):
                 continue
             for delivery in self.deliveries_of(known.number):
@@ -259,20 +202,24 @@ class Projection:
             clean(reason), statement.created, entry.judged_at, named,
         ))  # fmt: skip
 
-    def known(self, lane: int, named: bytes) -> KnownDocument | None:
-        """The document of an envelope id, if its entry stands in this lane and was taken."""
-        return self._documents.get((lane, named))
-
     def deliveries_of(self, number: int) -> list[Delivery]:
         """Those that are known of a document, in order."""
         return self._deliveries.get(number, [])
 
-    def happened(self, said: "_Said", about: "_About", delivery: Delivery, by: Party, asking: Asking) -> None:
-        """Something was said of a delivery."""
+    def happened(self, said: "_Said", about: "_About", delivery: Delivery, by: Party, asking: Asking) -> bool:
+        """Something was said of a delivery; returns whether it was possible."""
+        return self._becomes(said, about, delivery, said.event, advance(delivery.life, said.event, by, asking))
+
+    def arrived(self, said: "_Said", about: "_About", delivery: Delivery) -> None:
+        """What was said tells that a delivery has arrived, as a 01 does."""
+        step = advance(delivery.life, Event.ARRIVED, Party.RECIPIENT)
+        self._becomes(said, about, delivery, Event.ARRIVED, step)
+
+    def _becomes(self, said: "_Said", about: "_About", delivery: Delivery, event: Event, step: Step) -> bool:
         before = delivery.life
-        life, flag = advance(before, said.event, by, asking)
+        life, flag = step
         delivery.life = life
-        delivery.note(said.event, flag, said.entry.judged_at)
+        delivery.note(event, flag, said.entry.judged_at)
         self._changed[delivery.document, delivery.route, delivery.recipient] = delivery
         if life.stage is not before.stage:
             self._tallies[said.lane, "stage", before.stage.value] -= 1
@@ -281,6 +228,7 @@ class Projection:
                 self._tallies[said.lane, "expired", "unread"] -= 1
                 self._tallies[said.lane, "expired", "settled"] += 1
         self._event(said, about, delivery.route, delivery.recipient, flag, life.stage.value, life.request.value)
+        return flag is None
 
     def impossible(self, said: "_Said", about: "_About", flag: Flag, recipient: str = "") -> None:
         """Something was said that is about no delivery."""
@@ -319,10 +267,10 @@ class _Said:
         self._asking = asking
         self.items = 0
 
-    def request(self, named: bytes, recipients: Sequence[str]) -> None:
-        """A document of kind 1 or 2 names a document, and goes to some of its recipients."""
+    def request(self, named: bytes, addressed: Iterable[tuple[str, str]]) -> None:
+        """Somebody who has sent a document asks for something; recipients one by one with the inbox of each."""
         projection = self._projection
-        known = projection.known(self.lane, named)
+        known = projection.known.get(self.lane, named)
         if known is None:
             projection.impossible(self, _About(None, named), Flag.NO_SUCH_DOCUMENT)
             return
@@ -331,50 +279,91 @@ class _Said:
             projection.impossible(self, about, Flag.NOT_HIS_TO_SAY)
             return
         widened = self.event is Event.UPDATE and self.statement.body["changes"] & _RECEIVERS_CHANGED
-        for recipient in recipients:
-            found = self._addressed(known.number, recipient)
-            for delivery in found:
-                projection.happened(self, about, delivery, Party.SENDER, self._asking)
-            if not found and not widened:
+        inboxes, meant = self._inboxes(known.number, addressed)
+        asked: set[str] = set()
+        for recipient, routes in meant.items():
+            if not routes and not widened:
                 projection.impossible(self, about, Flag.NO_SUCH_DOCUMENT, recipient)
+            for route in routes:
+                # One inbox has one document and gives one answer: it is asked once, for all codes behind it.
+                for delivery in inboxes[route] if route not in asked else ():
+                    projection.happened(self, about, delivery, Party.SENDER, self._asking)
+                asked.add(route)
 
-    def _addressed(self, number: int, recipient: str) -> list[Delivery]:
-        """Deliveries to a recipient; if it was not addressed itself, those for which it has the inbox."""
-        deliveries = self._projection.deliveries_of(number)
-        return [one for one in deliveries if one.recipient == recipient] or [
-            one for one in deliveries if one.route == recipient
-        ]
+    def _inboxes(
+        self, number: int, addressed: Iterable[tuple[str, str]]
+    ) -> tuple[dict[str, list[Delivery]], dict[str, list[str]]]:
+        """Deliveries of a document by inbox, and at which of these each one addressed is meant.
+
+        That is where the document was delivered for it, where it has the inbox itself for others, and where
+        it is asked: whoever finds the request in his inbox beside the document knows that he is meant, though it is
+        addressed to a unit that the document does not name.
+        """
+        inboxes: dict[str, list[Delivery]] = {}
+        meant: dict[str, list[str]] = {}
+        for recipient, route in addressed:
+            meant.setdefault(recipient, []).append(route)
+        having: dict[str, list[str]] = {}
+        for one in self._projection.deliveries_of(number):
+            inboxes.setdefault(one.route, []).append(one)
+            having.setdefault(one.recipient, []).append(one.route)
+        for recipient, routes in meant.items():
+            some = dict.fromkeys((*having.get(recipient, ()), recipient, *routes))
+            meant[recipient] = [route for route in some if route in inboxes]
+        return inboxes, meant
 
     def acknowledge(self, named: bytes) -> None:
         """An acknowledgement names a document."""
         projection = self._projection
-        known = projection.known(self.lane, named)
+        known = projection.known.get(self.lane, named)
         if known is None:
             projection.impossible(self, _About(None, named), Flag.NO_SUCH_DOCUMENT)
-        elif self.event in _ANSWERS and known.targets:
-            self._answer(known, named)
         elif self.event is Event.TAKE_BACK_ASKED and known.sender == self.statement.sender:
-            self.request(named, self.statement.recipients)
-        else:
+            self.request(named, addressed_of(self.statement.recipients, self.entry.routes))
+        elif self.event not in ANSWERS:
             self._say(known, _About(known.number), ALL_ASKED)
+        elif known.business_type in REQUESTS:
+            self._answer(known, named)
+        elif self._say(known, _About(known.number), ALL_ASKED):
+            for asking in projection.known.requests_of(self.lane, named):
+                if asking.sender == known.sender:
+                    self._has_read(asking, named)
 
     def _answer(self, asking: KnownDocument, named: bytes) -> None:
         """15 or 16, and it names the document that asked."""
-        about = [one for one in (self._projection.known(self.lane, target) for target in asking.targets) if one]
+        self._has_read(asking)
+        about = [one for one in (self._projection.known.get(self.lane, target) for target in asking.targets) if one]
         for known in about:
-            self._say(known, _About(known.number, named), Asking(_REQUESTS[asking.business_type], named))
+            self._say(known, _About(known.number, named), Asking(REQUESTS[asking.business_type], named))
         if not about:
             self._projection.impossible(self, _About(asking.number), Flag.NO_SUCH_DOCUMENT)
 
-    def _say(self, known: KnownDocument, about: _About, asking: Asking) -> None:
-        """A recipient says something to the sender of a document."""
-        projection, sender = self._projection, self.statement.sender
-        mine = [one for one in projection.deliveries_of(known.number) if one.route == sender]
+    def _has_read(self, asking: KnownDocument, named: bytes = b"") -> None:
+        """Whoever answers a recall or an update has read it, and need not say so besides.
+
+        An answer that names it says so of it. One that names the document that it is about is told of it only if it
+        was unread.
+        """
+        for delivery in self._mine(asking):
+            if self._is_heard(asking) and (not named or delivery.life.stage is Stage.SENT):
+                self._projection.arrived(self, _About(asking.number, named), delivery)
+
+    def _say(self, known: KnownDocument, about: _About, asking: Asking) -> bool:
+        """A recipient says something to the sender of a document; returns whether it was possible."""
+        projection, mine = self._projection, self._mine(known)
         if not mine:
             projection.impossible(self, about, Flag.NOT_HIS_TO_SAY)
-        elif known.sender not in self.entry.routes and known.sender not in self.statement.recipients:
-            # The document's sender never hears of it.
+        elif not self._is_heard(known):
             projection.impossible(self, about, Flag.NO_SUCH_DOCUMENT)
         else:
-            for delivery in mine:
-                projection.happened(self, about, delivery, Party.RECIPIENT, asking)
+            possible = [projection.happened(self, about, one, Party.RECIPIENT, asking) for one in mine]
+            return any(possible)
+        return False
+
+    def _mine(self, known: KnownDocument) -> list[Delivery]:
+        """Deliveries of a document in the inbox of the one who speaks."""
+        return [one for one in self._projection.deliveries_of(known.number) if one.route == self.statement.sender]
+
+    def _is_heard(self, known: KnownDocument) -> bool:
+        """Whether the document's sender hears of it."""
+        return known.sender in self.entry.routes or known.sender in self.statement.recipients

@@ -6,7 +6,7 @@ from lienthong.kernel.errors import RejectedError
 from lienthong.kernel.fold import Count
 from lienthong.kernel.ledger import Entry, Outcome, Record
 from lienthong.kernel.statement import Kind, decode_statement
-from lienthong.tracker.projection import Item, Order
+from lienthong.tracker.item import Item, Order
 
 __all__ = ["read_item"]
 

@@ -18,8 +18,8 @@ from lienthong.kernel.ledger import Record, is_genesis, read_entry
 from lienthong.kernel.topics import LEDGER, Partition
 from lienthong.runtime.session import lane_count
 from lienthong.tracker.database import Database
+from lienthong.tracker.item import Item
 from lienthong.tracker.migration import migrate
-from lienthong.tracker.projection import Item
 from lienthong.tracker.reading import read_item
 from lienthong.tracker.store import Step, Store
 from lienthong.tracker.tables import positions

@@ -5,8 +5,8 @@ elsewhere, another tracker, or a rebuild, has written meanwhile; then nothing is
 begins again from the positions that are there. So any number of trackers may write to one database.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -14,13 +14,16 @@ from lienthong.kernel.command import RELEASE
 from lienthong.kernel.errors import UnavailableError
 from lienthong.tracker import tables
 from lienthong.tracker.database import Database
-from lienthong.tracker.projection import Item, KnownDocument, Projection, wanted
+from lienthong.tracker.item import REQUESTS, Item, answered, wanted
+from lienthong.tracker.known import KnownDocument, KnownDocuments
+from lienthong.tracker.projection import Projection
 from lienthong.tracker.rows import add, find, keep, put
 
 __all__ = ["Step", "Store"]
 
 _DELIVERY = [column.name for column in tables.deliveries.columns]
 _ASKING = ("recalls", "updates")
+_KNOWN = ("lane", "id", "number", "sender", "business_type")
 
 
 class Step(NamedTuple):
@@ -90,7 +93,7 @@ def _later(connection: Connection, newest: int) -> ColumnElement[int]:
 
 
 def _project(connection: Connection, items: Sequence[Item]) -> Projection:
-    projection = Projection(_known(connection, items))
+    projection = Projection(KnownDocuments(_known(connection, items)))
     pairs, whole = projection.wanted(items)
     deliveries = tables.deliveries
     rows = find(connection, deliveries, _DELIVERY, ("document", "route"), sorted(pairs))
@@ -102,9 +105,13 @@ def _project(connection: Connection, items: Sequence[Item]) -> Projection:
 
 
 def _known(connection: Connection, items: Sequence[Item]) -> dict[tuple[int, bytes], KnownDocument]:
-    """The documents that entries name, and those that recalls and updates among them are about."""
+    """The documents that entries name, and those that recalls and updates among them are about.
+
+    Of what answers name also the recalls and updates that are about it.
+    """
     found = _documents(connection, wanted(items) | _released(connection, items))
-    asking = [one.number for one in found.values() if one.business_type in (1, 2)]
+    found |= _about(connection, answered(items))
+    asking = [one.number for one in found.values() if one.business_type in REQUESTS]
     if asking:
         targets: dict[int, list[bytes]] = {}
         keys = [(number, relation) for number in sorted(asking) for relation in _ASKING]
@@ -118,6 +125,14 @@ def _known(connection: Connection, items: Sequence[Item]) -> dict[tuple[int, byt
     return found
 
 
+def _about(connection: Connection, ids: set[bytes]) -> dict[tuple[int, bytes], KnownDocument]:
+    """Recalls and updates that are about documents."""
+    keys = [(identity, relation) for identity in sorted(ids) for relation in _ASKING]
+    numbers = {number for (number,) in find(connection, tables.mentions, ("document",), ("named", "relation"), keys)}
+    asking = [(number,) for number in sorted(numbers)]
+    return _by_lane(find(connection, tables.documents, _KNOWN, ("number",), asking))
+
+
 def _released(connection: Connection, items: Sequence[Item]) -> set[bytes]:
     """Ids of accepted documents that the operator released before."""
     commands = tables.commands
@@ -129,8 +144,10 @@ def _released(connection: Connection, items: Sequence[Item]) -> set[bytes]:
 
 
 def _documents(connection: Connection, ids: set[bytes]) -> dict[tuple[int, bytes], KnownDocument]:
-    columns = ("lane", "id", "number", "sender", "business_type")
-    rows = find(connection, tables.documents, columns, ("id",), [(identity,) for identity in sorted(ids)])
+    return _by_lane(find(connection, tables.documents, _KNOWN, ("id",), [(identity,) for identity in sorted(ids)]))
+
+
+def _by_lane(rows: Iterable[Sequence[Any]]) -> dict[tuple[int, bytes], KnownDocument]:
     return {
         (lane, bytes(identity)): KnownDocument(number, sender, kind) for lane, identity, number, sender, kind in rows
     }

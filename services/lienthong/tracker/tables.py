@@ -138,7 +138,7 @@ deliveries = Table(
     _words("answer"),  # lifecycle.Answer
     _bytes("update_id"),  # envelope id of the update that waits for its answer; empty if none waits
     # The first time that each was said and was possible, by the ledger; 0: not said.
-    _count("arrived_at"),  # 01
+    _count("arrived_at"),  # 01; of a recall or an update also a 15 or 16 that answers it
     _count("refused_at"),  # 02
     _count("registered_at"),  # 03 accepted: entered in the register
     _count("assigned_at"),  # 04
@@ -195,7 +195,9 @@ events = Table(
     Column("document", BigInteger, nullable=True),  # documents.number; null if its lane had no such document then
     _words("route"),  # with `recipient` the delivery it is about; both empty if there is none
     _words("recipient"),
-    _bytes("named"),  # envelope id named; of a 15 or 16 perhaps that of the asking document; empty if it is document's
+    # Envelope id named; empty if it is document's. A 15 or 16 may be an event of a document and name the recall or
+    # update that asked, and of a recall or update, which arrives by it, and name the document that this is about.
+    _bytes("named"),
     _words("flag"),  # lifecycle.Flag; empty: it was possible
     _words("stage"),  # of the delivery, after it; empty if there is none
     _words("request"),

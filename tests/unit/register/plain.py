@@ -1,6 +1,7 @@
 """The facts of a year straight from its statements, without a database: what the tracker must arrive at too."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Container, Iterable
 from typing import Any
 
 from department_year import Said
@@ -25,25 +26,27 @@ class _Kept:
         self.times: dict[str, Any] = {}
         self.flags = 0
 
-    def hear(self, event: Event, by: Party, at: int) -> None:
-        """Take an event."""
+    def hear(self, event: Event, by: Party, at: int) -> bool:
+        """Take an event; returns whether it was possible."""
         before = self.life
         self.life, flag = advance(before, event, by, ALL_ASKED)
         if flag is not None:
             self.flags += 1
-            return
+            return False
         if event in _TIMES:
             self.times.setdefault(_TIMES[event], at)
         if event is Event.REPLACE:
             self.times.setdefault("replaced_at", at)
         if self.life.stage is Stage.TAKEN_BACK is not before.stage:
             self.times["taken_back_at"] = at
+        return True
 
 
-def plain_facts(said: Iterable[Said]) -> list[Delivered]:
-    """Every document of kinds 0 and 3 at each of its recipients. The positions of papers are the order given."""
+def plain_facts(said: Iterable[Said], kinds: Container[int] = (0, 3)) -> list[Delivered]:
+    """Every document of some kinds at each of its recipients. The positions of papers are the order given."""
     kept: dict[tuple[bytes, str], _Kept] = {}
     recipients: dict[bytes, list[str]] = {}
+    asking: dict[bytes, list[bytes]] = defaultdict(list)
     for position, one in enumerate(said):
         sender, body = one.statement.sender, one.statement.body
         if one.statement.kind is Kind.ACKNOWLEDGEMENT:
@@ -51,13 +54,18 @@ def plain_facts(said: Iterable[Said]) -> list[Delivered]:
             for named in body["documents"]:
                 for recipient in one.statement.recipients if by_sender else [sender]:
                     party = Party.SENDER if by_sender else Party.RECIPIENT
-                    kept[named, recipient].hear(Event(body["status"]), party, one.at)
+                    possible = kept[named, recipient].hear(Event(body["status"]), party, one.at)
+                    # The answers of the year name the document; so its recipient has read what asked for it.
+                    for request in asking[named] if possible and body["status"] in {"15", "16"} else ():
+                        kept[request, recipient].hear(Event.ARRIVED, Party.RECIPIENT, one.at)
             continue
         kind = body["business_type"]
         for named in body["refers_to"]:
             for recipient in recipients[named]:
                 kept[named, recipient].hear(EVENT_OF_KIND[kind], Party.SENDER, one.at)
-        if kind in {0, 3}:
+        if kind in kinds:
+            for named in body["refers_to"] if kind in {1, 2} else ():
+                asking[named].append(one.id)
             recipients[one.id] = one.statement.recipients
             for recipient in one.statement.recipients:
                 kept[one.id, recipient] = _Kept(

@@ -55,11 +55,14 @@ def change(connection: Connection, number: int, **values: Any) -> None:
     connection.execute(deliveries.update().where(deliveries.c.document == number).values(**values))
 
 
-def say(connection: Connection, number: int, position: int, stage: Stage, when: int) -> None:
-    """An event that left the delivery to the department in a stage."""
+def say(
+    connection: Connection, number: int, position: int, stage: Stage, when: int, *, route: str = "G22",
+    recipient: str = "G22.NN",
+) -> None:  # fmt: skip
+    """An event that left a delivery, by default that to the department, in a stage."""
     put(connection, statements, lane=1, position=position, judged_at=when)
     put(
-        connection, events, lane=1, position=position, document=number, route="G22", recipient="G22.NN",
+        connection, events, lane=1, position=position, document=number, route=route, recipient=recipient,
         stage=stage.value,
     )  # fmt: skip
 
@@ -138,6 +141,23 @@ def test_when_it_was_replaced(connection: Connection, sender: str, agency: str, 
     put(connection, mentions, document=newer, relation="replaces", named=bytes([1]) * 32, agency=agency)
     put(connection, mentions, document=newer, relation="answers", named=bytes([1]) * 32, agency="")
     assert (at(13) if replaced else None) == one(connection).replaced_at
+
+
+def test_what_ended_at_one_part_of_a_divided_agency_goes_on_at_the_other(connection: Connection) -> None:
+    """H29 was divided: both parts have the document under its code, and each has its own end of it."""
+    number = document(connection, 1, to=())
+    for route, stage in (("H26", Stage.TAKEN_BACK), ("H27", Stage.TAKEN_BACK), ("H28", Stage.ACCEPTED)):
+        put(
+            connection, deliveries, document=number, route=route, recipient="H29", sent_at=at(9), stage=stage.value,
+            request="none",
+        )  # fmt: skip
+    for position, route in ((20, "H26"), (22, "H27")):
+        say(connection, number, position, Stage.TAKEN_BACK, at(position - 8), route=route, recipient="H29")
+    newer = document(connection, 2, to=(), business_type=3, accepted_at=at(15))
+    put(connection, mentions, document=newer, relation="replaces", named=bytes([1]) * 32, agency="H26")
+    assert {(Stage.TAKEN_BACK, at(12), at(15)), (Stage.TAKEN_BACK, at(14), None), (Stage.ACCEPTED, None, None)} == {
+        (found.stage, found.taken_back_at, found.replaced_at) for found in delivered_to(connection, "H29", 2023)
+    }
 
 
 def test_outgoing_documents_belong_to_the_year_of_their_date(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from lienthong.kernel.ledger import Entry, Outcome, Source
 from lienthong.kernel.seal import Seal
 from lienthong.kernel.statement import Kind, Statement, attachment_of, encode_statement, make_statement
 from lienthong.tracker.database import Database
-from lienthong.tracker.projection import Item, Order
+from lienthong.tracker.item import Item, Order
 from lienthong.tracker.store import Step, Store
 
 NOW = 1_790_000_000_000
@@ -61,13 +61,13 @@ class Script:
         )  # fmt: skip
         return self.say(statement, routes or recipients)
 
-    def says(self, sender: str, recipient: str, status: str, *named: bytes) -> bytes:
+    def says(self, sender: str, recipient: str, status: str, *named: bytes, routes: Sequence[str] = ()) -> bytes:
         """An acknowledgement."""
         body = {"documents": list(named), "status": status, "reason": "vì" if status in ("02", "16") else ""}
         statement = make_statement(
             sender=sender, recipients=[recipient], thread=bytes(16), created=NOW, kind=Kind.ACKNOWLEDGEMENT, body=body
         )
-        return self.say(statement, [recipient])
+        return self.say(statement, routes or [recipient])
 
     def order(self, action: str, document: Statement, *to: str, position: int = 1) -> bytes:
         """A command of the operator about a document; returns the document's envelope id."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, time
@@ -46,8 +47,8 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def facts() -> list[Delivered]:
-    """The year without a database."""
-    return plain_facts(year_of_the_department())
+    """The year without a database, recalls and updates too."""
+    return plain_facts(year_of_the_department(), range(4))
 
 
 def counted(facts: list[Delivered], since: int) -> Lateness:
@@ -148,6 +149,74 @@ async def test_the_watch_computes_beside_the_loop(year: Database) -> None:
     assert task.cancelled()
 
 
+class Slow:
+    """Stands for a computation that its database keeps waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun: list[Database] = []
+        self.most = 0
+        """Most of them at one time."""
+        self.ended = threading.Event()
+        self._now = 0
+        monkeypatch.setattr(LatenessWatch, "_compute", self.compute)
+
+    def compute(self, database: Database, *_: object) -> Lateness | None:
+        """Wait, and then ask the database after all."""
+        self._now += 1
+        self.most = max(self.most, self._now)
+        self.begun.append(database)
+        self.ended.wait(30)
+        with database.reading():
+            self._now -= 1
+        return None
+
+    async def times(self, count: int) -> None:
+        """Until so many were begun."""
+        async with asyncio.timeout(20):
+            while len(self.begun) < count:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_computation_that_is_slow_holds_nobody_up(year: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cancels the watch goes on at once, as everything else does; what was begun ends on its own."""
+    slow = Slow(monkeypatch)
+    release = threading.Timer(3, slow.ended.set)  # or the defect would be a test that never ends
+    release.start()
+    task = asyncio.create_task(LatenessWatch(context(tracker_database=str(year.url))).run())
+    await slow.times(1)
+    task.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0.01)
+    assert task.cancelled()
+    assert not slow.ended.is_set()
+    release.cancel()
+    slow.ended.set()
+    async with asyncio.timeout(20):
+        while slow.begun[0]._engine is not None:
+            await asyncio.sleep(0.01)
+
+
+async def test_however_often_sessions_begin_one_computation_runs(
+    year: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next session's waits for the one that the session before has left."""
+    slow = Slow(monkeypatch)
+    watch = LatenessWatch(context(tracker_database=str(year.url)))
+    for _ in range(3):
+        task = asyncio.create_task(watch.run())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+    assert 1 == len(slow.begun)
+    task = asyncio.create_task(watch.run())
+    await asyncio.sleep(0.05)
+    slow.ended.set()
+    await slow.times(2)
+    task.cancel()
+    await asyncio.wait([task])
+    assert 1 == slow.most
+
+
 async def test_a_wrong_file_of_deadlines_stops_nothing(tmp_path: Path) -> None:
     """The log says so once, and there are no such metrics."""
     file = tmp_path / "deadlines.toml"
@@ -171,6 +240,63 @@ async def test_without_the_calendar_there_are_no_such_metrics(monkeypatch: pytes
     assert ["no_lateness"] == [line["event"] for line in logs]
     assert "lienthong[deadlines]" in logs[0]["error"]
     assert not list(given.registry.collect())
+
+
+def owed(database: Database, identity: bytes, rule: Rule, now: int = NOW + 40 * DAY_MS) -> dict[str, Due | None]:
+    """How things stand with a rule at each inbox that has a document; None: nothing is owed there."""
+    with database.reading() as connection:
+        found = [one for one in judged(connection, JUDGE, now, since=0) if one.id == identity]
+    return {one.route: next((had.state for had in one.verdicts if had.rule is rule), None) for one in found}
+
+
+@pytest.mark.parametrize("how", ["taken back", "replaced"])
+def test_what_ends_at_one_part_of_a_divided_agency_goes_on_at_the_other(database: Database, how: str) -> None:
+    """H29 was divided into H26 and H27: both have the document under its code, each owes for itself."""
+    script = Script()
+    sent = script.document("G22", "H29", routes=("H26", "H27"))
+    script.says("H27", "G22", "03", sent)
+    if how == "taken back":
+        script.document("G22", "H26", business_type=1, refers_to=[sent])
+    else:
+        script.document("G22", "H26", business_type=3, replaces=[{"document": sent, "agencies": ["H26"]}])
+    store_all(database, script)
+    assert {"H26": None, "H27": Due.OVERDUE} == owed(database, sent, Rule.SUBMISSION)
+    assert {"H26": None, "H27": Due.MET} == owed(database, sent, Rule.RECEIPT)
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_recalls_and_updates_that_nobody_reads_are_late(database: Database, kind: int) -> None:
+    """Their receipt is due and they expire; no work is owed of them."""
+    script = Script()
+    sent = script.document("G22", "H26")
+    script.says("H26", "G22", "06", sent)
+    asking = script.document("G22", "H26", business_type=kind, refers_to=[sent], due_date="2026-10-01")
+    store_all(database, script)
+    with database.reading() as connection:
+        found = list(judged(connection, JUDGE, NOW + 31 * DAY_MS + DAY_MS))
+    assert [(asking, {Rule.RECEIPT: Due.OVERDUE, Rule.EXPIRY: Due.OVERDUE})] == [
+        (one.id, {verdict.rule: verdict.state for verdict in one.verdicts}) for one in found
+    ]
+
+
+@pytest.mark.parametrize("names", ["request", "document"])
+@pytest.mark.parametrize(("kind", "status"), [(1, "15"), (1, "16"), (2, "15"), (2, "16"), (1, "01"), (2, "03")])
+def test_who_answers_a_recall_or_an_update_has_received_it(
+    database: Database, kind: int, status: str, names: str
+) -> None:
+    """By 15 or 16 that names it or the document, also without a 01; at the one who answers."""
+    script = Script()
+    sent = script.document("G22", "H26", "H29")
+    script.says("H26", "G22", "03", sent)
+    script.says("H29", "G22", "03", sent)
+    asking = script.document("G22", "H26", "H29", business_type=kind, refers_to=[sent])
+    named = sent if names == "document" and status in {"15", "16"} else asking
+    script.says("H26", "G22", status, named)
+    # To somebody else, so that its sender does not hear of it.
+    script.says("H29", "G09", status, named)
+    store_all(database, script)
+    for rule in (Rule.RECEIPT, Rule.EXPIRY):
+        assert {"H26": Due.MET, "H29": Due.OVERDUE} == owed(database, asking, rule)
 
 
 def test_both_databases_are_asked_alike(database: Database) -> None:

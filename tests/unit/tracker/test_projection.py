@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from lienthong.client import Document
 from lienthong.tracker import queries, tables
 from lienthong.tracker.database import Database
 from lienthong.tracker.digest import digest
+from lienthong.tracker.measures import waiting
 from unit.tracker.ledger_script import NOW, SECOND, Script, store_all
 
 
@@ -24,6 +26,15 @@ def flags(database: Database, identity: bytes) -> list[str]:
     """Flags of what was said of a document, in order."""
     with database.reading() as connection:
         return [one.flag for one in queries.history(connection, identity)]
+
+
+def times(database: Database, identity: bytes) -> dict[str, tuple[str, int]]:
+    """Stage of a document in each inbox, and in which second of the script it arrived; 0: it did not."""
+    with database.reading() as connection:
+        return {
+            row.route: (row.stage, row.arrived_at and (row.arrived_at - NOW) // SECOND)
+            for row in queries.state_of(connection, identity)
+        }
 
 
 def rows(database: Database, table: Any) -> Sequence[Any]:
@@ -78,6 +89,30 @@ def test_an_agency_speaks_for_all_codes_behind_it(database: Database) -> None:
     assert ["", "", "not_his_to_say"] == flags(database, sent)
 
 
+@pytest.mark.parametrize(
+    ("recipients", "for_information", "informed"),
+    [
+        (["@TINH"], ["@TINH"], {"H26", "H37"}),
+        (["H29", "@TINH"], ["@TINH"], {"H26", "H37"}),
+        (["H29", "@TINH"], ["H29"], {"H29"}),
+        (["H29", "@TINH"], ["H29", "@TINH"], {"H29", "H26", "H37"}),
+        # Nobody knows here which of the groups brought whom.
+        (["@BO", "@TINH"], ["@TINH"], set()),
+    ],
+)
+def test_who_is_brought_by_a_group_has_it_for_information_as_the_group_has(
+    database: Database, recipients: list[str], for_information: list[str], informed: set[str]
+) -> None:
+    """All that groups brought, if all groups are informed; who is named himself has it as he is named."""
+    script = Script()
+    routes = [*(code for code in recipients if code[0] != "@"), "H26", "H37"]
+    sent = script.document("G22", *recipients, routes=routes, for_information=for_information)
+    store_all(database, script)
+    with database.reading() as connection:
+        found = {row.recipient: row.for_information for row in queries.state_of(connection, sent)}
+    assert {code: code in informed for code in routes} == found
+
+
 def test_an_unknown_document_is_named_and_nothing_is_lost(database: Database) -> None:
     """An acknowledgement of what is not there is recorded with its flag, and one to another than its sender too."""
     script = Script()
@@ -126,6 +161,184 @@ def test_a_recall_takes_back_at_once_or_with_consent(database: Database) -> None
     store_all(database, script)
     assert {"H26": ("accepted", "take back"), "H29": ("taken back", "none")} == states(database, sent)
     assert ["", "not_his_to_say", "", "", ""] == flags(database, sent)
+
+
+@pytest.mark.parametrize("recipients", [("H37.DN.001",), ("H37",), ("H37", "H37.DN.001"), ("H37.DN.001", "H37")])
+def test_what_is_asked_of_one_code_is_asked_once_of_all_in_its_inbox(
+    database: Database, recipients: tuple[str, ...]
+) -> None:
+    """Whichever of them is named, for the inbox has one document and gives one answer; other inboxes are not asked."""
+    script = Script()
+    sent = script.document("G22", "H26", "H37", "H37.DN.001", routes=("H26", "H37"))
+    update = script.document("G22", *recipients, routes=("H37",), business_type=2, refers_to=[sent])
+    script.says("H37", "G22", "15", update)
+    recall = script.document("G22", *recipients, routes=("H37",), business_type=1, refers_to=[sent])
+    script.says("H37", "G22", "15", recall)
+    store_all(database, script)
+    gone = ("taken back", "none")
+    assert {"H26": ("sent", "none"), "H37": gone, "H37.DN.001": gone} == states(database, sent)
+    assert [""] * 8 == flags(database, sent)
+
+
+def test_status_13_asks_all_codes_of_an_inbox_too(database: Database) -> None:
+    """As a document of kind 1 does."""
+    script = Script()
+    sent = script.document("G22", "H37", "H37.DN.001", routes=("H37",))
+    script.says("H37", "G22", "03", sent)
+    script.says("G22", "H37.DN.001", "13", sent)
+    script.says("H37", "G22", "15", sent)
+    store_all(database, script)
+    gone = ("taken back", "none")
+    assert {"H37": gone, "H37.DN.001": gone} == states(database, sent)
+    assert [""] * 6 == flags(database, sent)
+
+
+def test_all_parts_of_a_divided_agency_are_asked_by_its_code_and_one_by_its_own(database: Database) -> None:
+    """H29 was divided into H26 and H27."""
+    script = Script()
+    both, one = (script.document("G22", "H29", routes=("H26", "H27")) for _ in range(2))
+    script.document("G22", "H29", routes=("H26", "H27"), business_type=1, refers_to=[both])
+    script.document("G22", "H27", business_type=1, refers_to=[one])
+    store_all(database, script)
+    with database.reading() as connection:
+        found = [{row.route: row.stage for row in queries.state_of(connection, named)} for named in (both, one)]
+    assert [{"H26": "taken back", "H27": "taken back"}, {"H26": "sent", "H27": "taken back"}] == found
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_a_request_that_also_names_a_document_as_replaced_is_answered_in_any_round(
+    database: Database, at_once: int
+) -> None:
+    """What a recall is about is its targets, whatever else it says of them."""
+    script = Script()
+    sent = script.document("G22", "H26")
+    script.says("H26", "G22", "03", sent)
+    replaces = [{"document": sent, "agencies": []}]
+    recall = script.document("G22", "H26", business_type=1, refers_to=[sent], replaces=replaces)
+    script.says("H26", "G22", "15", recall)
+    store_all(database, script, at_once=at_once)
+    assert {"H26": ("taken back", "none")} == states(database, sent)
+    assert ["", "", ""] == flags(database, sent)
+    assert {"recalls", "replaces"} == {row.relation for row in rows(database, tables.mentions)}
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
+@pytest.mark.parametrize("names", ["request", "document"])
+@pytest.mark.parametrize("status", ["15", "16"])
+@pytest.mark.parametrize("kind", [1, 2])
+def test_who_answers_a_request_has_read_it(
+    database: Database, kind: int, status: str, names: str, at_once: int
+) -> None:
+    """A recall or an update arrives by its answer, which names it or the document, where nobody says 01."""
+    script = Script()
+    sent = script.document("G22", "H26", "H29")
+    script.says("H26", "G22", "03", sent)
+    script.says("H29", "G22", "03", sent)
+    asking = script.document("G22", "H26", "H29", business_type=kind, refers_to=[sent], reason="vì")
+    script.notices("G22", (asking, 4, "H26"), (asking, 4, "H29"))
+    script.says("H26", "G22", status, asking if names == "request" else sent)
+    script.says("H26", "G22", "01", asking)
+    store_all(database, script, at_once=at_once)
+    assert {"H26": ("arrived", 6), "H29": ("sent", 0)} == times(database, asking)
+    with database.reading() as connection:
+        assert [("H29", asking)] == [
+            (row.route, bytes(row.id)) for row in queries.undelivered(connection, NOW + 60 * SECOND)
+        ]
+        assert {"H29": 1} == {agency: count for agency, (_, count) in waiting(connection).oldest.items()}
+        assert [(status, "arrived"), ("01", "arrived")] == [
+            (one.event, one.stage) for one in queries.history(connection, asking)
+        ]
+    tallies = {(row.name, row.value): row.count for row in rows(database, tables.tallies)}
+    assert (1, 1) == (tallies["expired", "unread"], tallies["expired", "settled"])
+    assert (1, 1) == (tallies["stage", "sent"], tallies["stage", "arrived"])
+
+
+def test_an_answer_that_is_impossible_tells_that_the_request_it_names_was_read(database: Database) -> None:
+    """It answers nothing, but whoever names a recall has it: also one of a document that is not here."""
+    script = Script()
+    sent = script.document("G22", "H26")
+    script.says("H26", "G22", "02", sent)
+    recalls = [script.document("G22", "H26", business_type=1, refers_to=[named]) for named in (sent, bytes(32))]
+    recalls.append(script.document("G22", "H26", business_type=1))
+    script.says("H26", "G22", "15", *recalls)
+    store_all(database, script)
+    assert [{"H26": ("arrived", 6)}] * 3 == [times(database, one) for one in recalls]
+    assert ["", "after_refusal", "after_refusal"] == flags(database, sent)
+
+
+@pytest.mark.parametrize("at_once", [1, 1_000])
+def test_an_answer_tells_nothing_of_requests_that_it_does_not_answer(database: Database, at_once: int) -> None:
+    """Of what was asked later, by a stranger or in another lane, or of an answer that is impossible or not heard."""
+    script, other = Script(1), Script(2)
+    sent, kept = script.document("G22", "H26", "H29"), script.document("G22", "H26")
+    asked = script.document("G22", "H26", "H29", business_type=2, refers_to=[sent])
+    others = [script.document("G09", "H26", business_type=2, refers_to=[sent])]
+    others.append(other.document("G22", "H26", business_type=2, refers_to=[sent]))
+    script.says("H29", "G09", "15", asked, sent)
+    script.says("H53", "G22", "15", asked, sent)
+    script.says("H26", "G22", "15", kept)
+    script.says("H26", "G22", "16", sent)
+    script.says("H26", "G22", "16", sent)
+    others.append(script.document("G22", "H26", business_type=1, refers_to=[kept]))
+    others.append(script.document("G22", "H26", business_type=2, refers_to=[kept]))
+    script.says("H26", "G22", "16", kept)
+    others.append(script.document("G22", "H26", business_type=2, refers_to=[sent]))
+    store_all(database, script, other, at_once=at_once)
+    assert {"H26": ("arrived", 8), "H29": ("sent", 0)} == times(database, asked)
+    assert [{"H26": ("sent", 0)}] * len(others) == [times(database, one) for one in others]
+
+
+def test_who_answers_a_document_has_read_all_that_was_asked_of_it(database: Database) -> None:
+    """Also an update that a newer request displaced; at the one inbox, for all codes behind it."""
+    script = Script()
+    sent = script.document("G22", "H37", "H37.DN.001", "H26", routes=("H37", "H26"))
+    asked = [
+        script.document("G22", "H37", "H37.DN.001", routes=("H37",), business_type=kind, refers_to=[sent])
+        for kind in (2, 2, 1)
+    ]
+    script.says("H37", "G22", "15", sent)
+    store_all(database, script)
+    with database.reading() as connection:
+        found = [[row.stage for row in queries.state_of(connection, one)] for one in asked]
+    assert [["arrived", "arrived"]] * 3 == found
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("addressed", ["@TINH", "H37"])
+@pytest.mark.parametrize("asked", ["H37.DN.001", "H37.DN.009", "@BO"])
+def test_a_request_is_about_the_inboxes_that_it_is_delivered_to(
+    database: Database, addressed: str, asked: str, kind: int
+) -> None:
+    """By whatever code: that of a unit, which the document does not name, or of a group."""
+    script = Script()
+    sent = script.document("G22", addressed, "H26", routes=("H37", "H26"))
+    script.says("H37", "G22", "03", sent)
+    asking = script.document("G22", asked, routes=("H37",), business_type=kind, refers_to=[sent])
+    store_all(database, script)
+    wanted = "take back" if kind == 1 else "update"
+    assert {"H37": ("accepted", wanted), "H26": ("sent", "none")} == states(database, sent)
+    assert ["", ""] == flags(database, sent)
+    assert ["H37" if asked == "@BO" else asked] == list(states(database, asking))
+
+
+def test_status_13_is_about_the_inboxes_that_it_is_delivered_to(database: Database) -> None:
+    """As a document of kind 1 is."""
+    script = Script()
+    sent = script.document("G22", "H37", "H26")
+    script.says("G22", "H37.DN.001", "13", sent, routes=("H37",))
+    store_all(database, script)
+    assert {"H37": ("taken back", "none"), "H26": ("sent", "none")} == states(database, sent)
+    assert [""] == flags(database, sent)
+
+
+def test_a_request_to_somebody_who_has_not_got_the_document_is_flagged(database: Database) -> None:
+    """Once for each code, however many inboxes it has; an update may name new recipients."""
+    script = Script()
+    sent = script.document("G22", "H26")
+    script.document("G22", "H26", "H29", routes=("H26", "H27", "H28"), business_type=1, refers_to=[sent])
+    script.document("G22", "H26", "H53", business_type=2, changes=2, refers_to=[sent])
+    store_all(database, script)
+    assert ["", "no_such_document", "after_take_back"] == flags(database, sent)
 
 
 def test_replaced_is_found_whatever_lane_is_read_first(database: Database) -> None:
@@ -242,12 +455,25 @@ def play(script: Script, words: Sequence[tuple[str, str, str, int]], known: list
             known.append(script.document(who, "H26", business_type=3, replaces=[{"document": named, "agencies": []}]))
         else:
             kind = 1 if what == "recall" else 2
+            replaces = [{"document": named, "agencies": []}] if number % 2 else []
             asked = list(dict.fromkeys([named, known[0]])) if known else [named]
-            known.append(script.document(who, "H26", "H29", business_type=kind, refers_to=asked))
+            known.append(script.document(who, "H26", "H29", business_type=kind, refers_to=asked, replaces=replaces))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_WORDS, _WORDS, st.integers(1, 7), st.integers(1, 40))
+# A recall that names its target as replaced too, answered in its own round and in a later one.
+@example([("document", "G22", "01", 0), ("recall", "G22", "01", 1), ("ack", "H26", "15", 1)], [], 1, 40)
+# Updates and a recall that are answered by naming the document, likewise.
+@example(
+    [
+        ("document", "G22", "01", 0), ("update", "G22", "01", 0), ("update", "G22", "01", 1), ("ack", "H26", "16", 0),
+        ("recall", "G22", "01", 0), ("notice", "H29", "01", 3), ("ack", "H29", "15", 0), ("ack", "H26", "15", 0),
+    ],
+    [("document", "G22", "01", 0), ("recall", "G22", "01", 0), ("ack", "H26", "15", 0)],
+    1,
+    40,
+)  # fmt: skip
 def test_content_depends_neither_on_rounds_nor_on_how_lanes_interleave(
     one: list[tuple[str, str, str, int]], other: list[tuple[str, str, str, int]], some: int, more: int
 ) -> None:
