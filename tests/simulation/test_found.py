@@ -276,3 +276,43 @@ def test_what_was_committed_of_a_topic_that_is_no_more_says_nothing_of_the_new_o
     old, new = generations
     assert [offset for generation, offset in sources if generation == new] == list(range(end))
     assert [offset for generation, offset in sources if generation == old] == list(range(len(sources) - end))
+
+
+def test_intake_that_was_told_an_old_topic_id_writes_nothing_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Brokers that have all just started may tell what was before the topic was made again; then one knows better.
+
+    What has been read proves that somebody serves it, so whoever is asked after that must not say otherwise.
+    """
+    brokers, partition = Brokers(), Partition(outbox("H01"), 1)
+    asked: list[Sequence[str]] = []
+    truth = ModelBus.generations
+
+    async def tell(bus: ModelBus, topics: Sequence[str]) -> dict[str, str]:
+        if partition.topic in topics:
+            asked.append(topics)
+            if len(asked) <= len(("express", "ordinary")):
+                return dict.fromkeys(topics, "0" * 32)
+        return await truth(bus, topics)
+
+    async def start(network: Network) -> None:
+        key_named("operator").save(tmp_path / "keys" / "operator.pem")
+        trust, key = make_trust(tmp_path, "test")
+        settings = Settings(home=tmp_path, bootstrap="model:1")
+        connect = connector(network)
+        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies([ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)])
+        async with connect(settings.kafka(), "test") as bus, bus.publisher() as publisher:
+            await publisher.append({partition: [Row(b"nonsense", key=b"x")] * 3})
+        monkeypatch.setattr(ModelBus, "generations", tell)
+        context = Context(settings, trust, clock=lambda: NOW, connect=connect)
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(5.0, stopping.set)
+        await intake(context, KafkaMetrics.register(context.registry), stopping)
+
+    on_virtual_time(brokers, start)
+    entries = [read_entry(one) for one in brokers.fetch(Partition(LEDGER, 1), 0, 100) if not is_genesis(one)]
+    assert {brokers.generation(partition.topic)} == {one.source.generation for one in entries}
+    assert list(range(4)) == [one.source.offset for one in entries]

@@ -11,7 +11,7 @@ from lienthong.intake.metrics import IntakeMetrics
 from lienthong.intake.rounds import Round, judge_round
 from lienthong.kernel.bus import Bus, Publisher, Reader
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.errors import InvariantError
+from lienthong.kernel.errors import InvariantError, UnavailableError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.lanes import EXPRESS_LANE
 from lienthong.kernel.ledger import Record
@@ -92,6 +92,7 @@ class _Part:
         self._connected: set[str] = set()
         self._halted = False
         self._noted: set[int] = set()
+        self._proven = True
 
     async def session(self, stopping: asyncio.Event) -> None:
         """From connecting until stopping, or until Kafka fails."""
@@ -121,6 +122,7 @@ class _Part:
                 if self._stands_still():
                     await wait_or_stop(stopping, _HALTED_LOOK_SECONDS)
                 elif records := await reader.take(0.25, _ROUND_RECORDS):
+                    await self._prove_generations()
                     await self._judge_and_append(records, reader, ledger, quarantine)
                 now = loop.time()
                 if now - committed_at >= _COMMIT_SECONDS:
@@ -283,9 +285,26 @@ class _Part:
                 self._positions[one] = start
                 self._committed[one] = mark.offset if mark else -1
             reader.seek(self._positions)
+            self._proven = False
         self._generations.update({topic: existing[topic] for topic in new})
         if not missing:
             self._connected = set(connected)
+
+    async def _prove_generations(self) -> None:
+        """Ask for the topic ids once more when something was read of topics that are new to this session.
+
+        A broker serves no record of a topic before it knows its id, so what it tells now is that of what was read.
+
+        Raises:
+            UnavailableError: another one, or none; the next session begins with what is told then.
+        """
+        if self._proven:
+            return
+        now = await self._bus.generations(list(self._generations))
+        for topic, generation in self._generations.items():
+            if now.get(topic) != generation:
+                raise UnavailableError(f"brokers have told an id of {topic} that was that of one deleted since")
+        self._proven = True
 
     async def _check_generations(self) -> None:
         """A topic deleted and made again must stop us: its offsets would look like repeats."""

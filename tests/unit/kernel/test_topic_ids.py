@@ -6,11 +6,17 @@ OLD, NEW = bytes(15) + b"\1", bytes(15) + b"\2"
 
 
 def test_most_brokers_are_believed() -> None:
-    """Of three one may be behind, or silent; of one and of two all must answer."""
-    assert {"a": NEW} == agreed(["a"], [{"a": OLD}, {"a": NEW}, {"a": NEW}], 3)
+    """Of three one may be silent, or not know of it yet; of one and of two all must answer."""
+    assert {"a": NEW} == agreed(["a"], [{}, {"a": NEW}, {"a": NEW}], 3)
     assert {"a": NEW} == agreed(["a"], [{"a": NEW}, {"a": NEW}], 3)
     assert {"a": NEW} == agreed(["a"], [{"a": NEW}], 1)
     assert agreed(["a"], [{"a": NEW}], 2) is None
+
+
+def test_where_one_tells_another_id_nobody_is_believed() -> None:
+    """After all brokers were down most of them may be behind: no number of them outvotes one that knows better."""
+    assert agreed(["a"], [{"a": NEW}, {"a": OLD}, {"a": OLD}], 3) is None
+    assert agreed(["a"], [{"a": OLD}, {"a": NEW}, {"a": NEW}], 3) is None
 
 
 def test_where_most_do_not_agree_nothing_is_said() -> None:

@@ -152,7 +152,7 @@ class Bus:
         """The id Kafka gave each topic when it was created (KIP-516), in hex; 32 characters.
 
         A topic deleted and made again has another one. Topics that do not exist are left out. Most brokers have to
-        say so, for one that stood still tells what was.
+        say so and none may tell another id, for one that stood still, or has just started, tells what was.
 
         Raises:
             UnavailableError: most brokers do not answer, or not alike.
@@ -174,7 +174,7 @@ class Bus:
             found = agreed(names, answers, len(nodes))
             if found is None:
                 raise NodeNotReadyError(
-                    f"{len(answers)} of {len(nodes)} brokers answered, and more than half must tell the same topic ids"
+                    f"{len(answers)} of {len(nodes)} brokers answered; more than half must, and tell the same topic ids"
                 )
             return found
 

@@ -105,8 +105,9 @@ class TopicIdsRequest(Request[_Request]):  # type: ignore[misc]
 def agreed(topics: Sequence[str], answers: Sequence[Mapping[str, bytes]], brokers: int) -> dict[str, bytes] | None:
     """Ids of the topics that exist, by what most brokers say; None if most of them do not say the same.
 
-    A broker that stood still, or was cut off from the controllers, tells the id of a topic that was deleted since, also
-    after it was made again.
+    A broker that stood still, has just started, or was cut off from the controllers, tells the id of a topic that was
+    deleted since, also after it was made again; so may most of them. Where one tells another id, nobody is believed
+    until all who answer tell the same. That one does not know a topic contradicts nothing: it is new.
 
     Args:
         topics: names that were asked for.
@@ -115,8 +116,9 @@ def agreed(topics: Sequence[str], answers: Sequence[Mapping[str, bytes]], broker
     """
     found = {}
     for topic in topics:
-        topic_id, count = next(iter(Counter(answer.get(topic) for answer in answers).most_common(1)), (None, 0))
-        if 2 * count <= brokers:
+        told = Counter(answer.get(topic) for answer in answers)
+        topic_id, count = next(iter(told.most_common(1)), (None, 0))
+        if 2 * count <= brokers or len(told.keys() - {None}) > 1:
             return None
         if topic_id is not None:
             found[topic] = topic_id
