@@ -61,10 +61,10 @@ def wanted(items: Iterable[Item]) -> set[bytes]:
     return found
 
 
-def answered(items: Iterable[Item]) -> set[bytes]:
-    """Envelope ids of what answers among entries name: recalls and updates, or the documents that these are about."""
+def answered(items: Iterable[Item]) -> set[tuple[bytes, str]]:
+    """What answers among entries name, recalls and updates or the documents that these are about: its id, and who."""
     return {
-        named
+        (named, item.statement.sender)
         for item in items
         if item.statement is not None and item.statement.kind is Kind.ACKNOWLEDGEMENT
         if Event(item.statement.body["status"]) in ANSWERS

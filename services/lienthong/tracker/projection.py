@@ -22,7 +22,7 @@ from lienthong.tracker.addressed import addressed_of
 from lienthong.tracker.delivery import Delivery
 from lienthong.tracker.document import clean, document_row, mentions_of
 from lienthong.tracker.item import ANSWERS, REQUESTS, Item, Order
-from lienthong.tracker.known import KnownDocument, KnownDocuments
+from lienthong.tracker.known_documents import KnownDocument, KnownDocuments
 from lienthong.tracker.tables import document_number
 
 __all__ = ["Projection"]
@@ -57,6 +57,7 @@ class Projection:
         """What it must know before it takes entries: deliveries by document and route, documents with all of theirs."""
         pairs: set[tuple[int, str]] = set()
         whole: set[int] = set()
+        answers: set[tuple[int, bytes, str]] = set()
         for item in items:
             statement, document = item.statement, item.document
             if document is not None:
@@ -76,11 +77,12 @@ class Projection:
                 named = statement.body["documents"]
                 pairs.update((number, statement.sender) for number in self.known.numbers(item.lane, named))
                 if Event(statement.body["status"]) in ANSWERS:
-                    for one in named:
-                        known = self.known.get(item.lane, one)
-                        about = [*self.known.numbers(item.lane, known.targets)] if known else []
-                        about += [request.number for request in self.known.requests_of(item.lane, one)]
-                        pairs.update((number, statement.sender) for number in about)
+                    answers.update((item.lane, one, statement.sender) for one in named)
+        for lane, one, inbox in answers:
+            known = self.known.get(lane, one)
+            about = [*self.known.numbers(lane, known.targets)] if known else []
+            about += [request.number for request in self.known.unread_about(lane, one, inbox)]
+            pairs.update((number, inbox) for number in about)
         return {pair for pair in pairs if pair[0] not in whole}, whole
 
     def know(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -325,9 +327,11 @@ class _Said:
         elif known.business_type in REQUESTS:
             self._answer(known, named)
         elif self._say(known, _About(known.number), ALL_ASKED):
-            for asking in projection.known.requests_of(self.lane, named):
+            inbox = self.statement.sender
+            for asking in projection.known.unread_about(self.lane, named, inbox):
                 if asking.sender == known.sender:
                     self._has_read(asking, named)
+            projection.known.read_about(self.lane, named, inbox)
 
     def _answer(self, asking: KnownDocument, named: bytes) -> None:
         """15 or 16, and it names the document that asked."""

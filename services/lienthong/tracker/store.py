@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from lienthong.kernel.command import RELEASE
 from lienthong.kernel.errors import UnavailableError
+from lienthong.kernel.lifecycle import Stage
 from lienthong.tracker import tables
 from lienthong.tracker.database import Database
 from lienthong.tracker.item import REQUESTS, Item, answered, wanted
-from lienthong.tracker.known import KnownDocument, KnownDocuments
+from lienthong.tracker.known_documents import KnownDocument, KnownDocuments
 from lienthong.tracker.projection import Projection
 from lienthong.tracker.rows import add, find, keep, put
 
@@ -107,10 +108,10 @@ def _project(connection: Connection, items: Sequence[Item]) -> Projection:
 def _known(connection: Connection, items: Sequence[Item]) -> dict[tuple[int, bytes], KnownDocument]:
     """The documents that entries name, and those that recalls and updates among them are about.
 
-    Of what answers name also the recalls and updates that are about it.
+    Of what answers name also the recalls and updates that are about it, and unread where it is answered.
     """
     found = _documents(connection, wanted(items) | _released(connection, items))
-    found |= _about(connection, answered(items))
+    found |= _unread_about(connection, answered(items))
     asking = [one.number for one in found.values() if one.business_type in REQUESTS]
     if asking:
         targets: dict[int, list[bytes]] = {}
@@ -125,12 +126,20 @@ def _known(connection: Connection, items: Sequence[Item]) -> dict[tuple[int, byt
     return found
 
 
-def _about(connection: Connection, ids: set[bytes]) -> dict[tuple[int, bytes], KnownDocument]:
-    """Recalls and updates that are about documents."""
-    keys = [(identity, relation) for identity in sorted(ids) for relation in _ASKING]
-    numbers = {number for (number,) in find(connection, tables.mentions, ("document",), ("named", "relation"), keys)}
-    asking = [(number,) for number in sorted(numbers)]
-    return _by_lane(find(connection, tables.documents, _KNOWN, ("number",), asking))
+def _unread_about(connection: Connection, named: set[tuple[bytes, str]]) -> dict[tuple[int, bytes], KnownDocument]:
+    """Recalls and updates that are about documents and unread in an inbox, given ids of documents with inboxes.
+
+    Of what was read nothing is brought: anybody may have asked for one document ten thousand times.
+    """
+    inboxes: dict[bytes, list[str]] = {}
+    for identity, inbox in sorted(named):
+        inboxes.setdefault(identity, []).append(inbox)
+    keys = [(identity, relation) for identity in inboxes for relation in _ASKING]
+    asking = find(connection, tables.mentions, ("document", "named"), ("named", "relation"), keys)
+    places = {(number, inbox) for number, identity in asking for inbox in inboxes[bytes(identity)]}
+    rows = find(connection, tables.deliveries, ("document", "stage"), ("document", "route"), sorted(places))
+    unread = {number for number, stage in rows if stage == Stage.SENT.value}
+    return _by_lane(find(connection, tables.documents, _KNOWN, ("number",), [(one,) for one in sorted(unread)]))
 
 
 def _released(connection: Connection, items: Sequence[Item]) -> set[bytes]:

@@ -14,7 +14,7 @@ from lienthong.tracker.digest import digest
 from lienthong.tracker.lease import Lease
 from lienthong.tracker.migration import check, migrate
 from lienthong.tracker.rebuild import _remove, _swap
-from lienthong.tracker.store import Step, Store
+from lienthong.tracker.store import Step, Store, _known
 from lienthong.tracker.tables import metadata
 from unit.tracker.ledger_script import Script, store_all
 
@@ -135,3 +135,17 @@ def test_a_database_takes_the_place_of_another(tmp_path: Path, postgresql_url: s
         check(live)
         live.close()
         reader.close()
+
+
+def test_however_often_a_document_was_recalled_an_answer_looks_at_what_is_unread_alone(database: Database) -> None:
+    """Two agencies could say ten thousand recalls of one document and as many answers: each must cost the same."""
+    script = Script()
+    about = script.document("G22", "H26")
+    recalls = [script.document("G22", "H26", business_type=1, refers_to=[about], reason=f"{one}") for one in range(20)]
+    script.says("H26", "G22", "15", about)
+    recalls.append(script.document("G22", "H26", business_type=1, refers_to=[about], reason="một lần nữa"))
+    store_all(database, script)
+    script.says("H26", "G22", "15", about)
+    with database.reading() as connection:
+        known = _known(connection, script.items[-1:])
+    assert {about, recalls[-1]} == {identity for _, identity in known}

@@ -1,5 +1,6 @@
 """The documents that the tracker must know to say something of them: named by entries, by their lanes."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -21,12 +22,14 @@ class KnownDocuments:
 
     Args:
         documents: by lane and envelope id. Of what answers name also the documents that recalls and updates are about,
-            and all recalls and updates that are about them.
+            and all recalls and updates that are about them and unread by whoever answers.
     """
 
     def __init__(self, documents: Mapping[tuple[int, bytes], KnownDocument]) -> None:
         self._documents: dict[tuple[int, bytes], KnownDocument] = {}
         self._requests: dict[tuple[int, bytes], list[KnownDocument]] = {}
+        self._read: Counter[tuple[int, bytes, str]] = Counter()
+        """How many of these an inbox has read."""
         for (lane, identity), known in sorted(documents.items(), key=lambda one: one[1].number):
             self.add(lane, identity, known)
 
@@ -44,6 +47,10 @@ class KnownDocuments:
         """Those of the documents that are known."""
         return (known.number for one in named if (known := self.get(lane, one)) is not None)
 
-    def requests_of(self, lane: int, named: bytes) -> list[KnownDocument]:
-        """Recalls and updates of its lane that are about a document, in order; all, if an answer names it."""
-        return self._requests.get((lane, named), [])
+    def unread_about(self, lane: int, named: bytes, inbox: str) -> list[KnownDocument]:
+        """Recalls and updates of its lane that are about a document, in order; without those that an inbox has read."""
+        return self._requests.get((lane, named), [])[self._read[lane, named, inbox] :]
+
+    def read_about(self, lane: int, named: bytes, inbox: str) -> None:
+        """Note that an inbox has read all that there are by now."""
+        self._read[lane, named, inbox] = len(self._requests.get((lane, named), []))
