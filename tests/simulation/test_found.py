@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from random import Random
 
@@ -62,6 +63,50 @@ def on_virtual_time(brokers: Brokers, action: Callable[[Network], Awaitable[None
         loop.discard()
 
 
+class Small:
+    """A backbone of two lanes on a model, under a folder; nobody is in it yet."""
+
+    def __init__(self, folder: Path, network: Network) -> None:
+        self.folder = folder
+        self.settings = Settings(home=folder, bootstrap="model:1")
+        self.connect = connector(network)
+        key_named("operator").save(folder / "keys" / "operator.pem")
+        self.trust, self._key = make_trust(folder, "test")
+
+    def operator(self) -> AbstractAsyncContextManager[Operator]:
+        """Its operator."""
+        return Operator.open(self.settings.kafka(), self.trust, self._key, lambda: NOW, self.connect)
+
+    async def provision(self, *codes: str) -> None:
+        """Make its topics and connect agencies."""
+        async with self.operator() as operator:
+            await operator.provision(lanes=2)
+            await operator.add_agencies([listed(code) for code in codes])
+
+    def client(self, code: str) -> AbstractAsyncContextManager[Client]:
+        """An agency's connection."""
+        store, kafka = self.folder / "store", self.settings.kafka()
+        return Client.open(code, key_named(code), self.trust, kafka, store, lambda: NOW, self.connect)
+
+    async def write(self, partition: Partition, count: int) -> None:
+        """Append nonsense to a partition."""
+        async with self.connect(self.settings.kafka(), "test") as bus, bus.publisher() as publisher:
+            await publisher.append({partition: [Row(b"nonsense", key=b"x")] * count})
+
+    async def run_intake(self, seconds: float) -> Context:
+        """Run a fresh intake for so long; returns its context."""
+        context = Context(self.settings, self.trust, clock=lambda: NOW, connect=self.connect)
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, stopping.set)
+        await intake(context, KafkaMetrics.register(context.registry), stopping)
+        return context
+
+
+def listed(code: str) -> ListedAgency:
+    """A connected agency."""
+    return ListedAgency(agency_code(code), "", "Cơ quan", None, True)
+
+
 def test_a_projection_that_starts_while_another_commits_raises_no_alarm(tmp_path: Path) -> None:
     """What the other has committed in between lies beyond the end that was looked up, and nothing is truncated."""
     brokers = BusyBrokers(LEDGER, "g")
@@ -84,19 +129,10 @@ def test_an_intake_that_starts_while_another_commits_raises_no_alarm(tmp_path: P
     brokers = BusyBrokers(outbox("H01"), "lt.intake")
 
     async def start(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1")
-        connect = connector(network)
-        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
-            await operator.provision(lanes=2)
-            await operator.add_agencies([ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)])
+        small = Small(tmp_path, network)
+        await small.provision("H01")
         brokers.busy = True
-        context = Context(settings, trust, clock=lambda: NOW, connect=connect)
-        stopping = asyncio.Event()
-        asyncio.get_running_loop().call_later(1.0, stopping.set)
-        await intake(context, KafkaMetrics.register(context.registry), stopping)
-        assert not context.health.not_ready()
+        assert not (await small.run_intake(1.0)).health.not_ready()
 
     on_virtual_time(brokers, start)
 
@@ -108,26 +144,21 @@ def test_an_operator_to_whom_a_broker_shows_no_directory_says_nothing(
     brokers = Brokers()
 
     async def speak(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
-        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
-        async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
-            await operator.provision(lanes=2)
-            await operator.add_agencies(listed)
+        small = Small(tmp_path, network)
+        await small.provision("H01")
 
         async def none(_bus: object, _topic: str) -> int:
             return 0
 
         with monkeypatch.context() as patch:
             patch.setattr(ModelBus, "lanes", none)
-            entered = Operator.open(settings, trust, key, lambda: NOW, connector(network))
+            entered = small.operator()
             operator = await entered.__aenter__()
         try:
             with pytest.raises(UnavailableError, match="or its brokers have just started"):
                 await operator.add_key(agency_code("H01"), key_named("H01").public_key)
             with pytest.raises(UnavailableError, match="or its brokers have just started"):
-                await operator.add_agencies(listed)
+                await operator.add_agencies([listed("H01")])
             assert [] == await operator.provision()
             assert operator.directory.agency("H01") is not None
             await operator.add_key(agency_code("H01"), key_named("H01").public_key)
@@ -142,19 +173,10 @@ def test_two_operators_who_connect_an_agency_at_once_harm_nobody(tmp_path: Path)
     brokers = Brokers()
 
     async def provision_twice(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
-        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
-
-        async def provision() -> None:
-            async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
-                await operator.provision(lanes=2)
-                await operator.add_agencies(listed)
-
+        small = Small(tmp_path, network)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(provision())
-            tasks.create_task(provision())
+            tasks.create_task(small.provision("H01"))
+            tasks.create_task(small.provision("H01"))
 
     on_virtual_time(brokers, provision_twice)
     for topic in (LEDGER, inbox("H01")):
@@ -168,19 +190,13 @@ def test_a_client_that_does_not_see_its_new_topics_yet_is_to_try_again(tmp_path:
     brokers = Brokers()
 
     async def open_too_early(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1").kafka()
-        listed = [ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)]
-        async with Operator.open(settings, trust, key, lambda: NOW, connector(network)) as operator:
-            await operator.provision(lanes=2)
-            await operator.add_agencies(listed)
+        small = Small(tmp_path, network)
+        await small.provision("H01")
+        async with small.operator() as operator:
             await operator.add_keys([("H01", key_named("H01").public_key)])
         brokers.delete(inbox("H01"))
         with pytest.raises(UnavailableError, match="does not show the topics of H01"):
-            async with Client.open(
-                "H01", key_named("H01"), trust, settings, tmp_path / "store", lambda: NOW, connector(network)
-            ):
+            async with small.client("H01"):
                 pass
 
     on_virtual_time(brokers, open_too_early)
@@ -202,27 +218,16 @@ def test_intake_reads_the_directory_to_its_end_before_it_calls_a_key_unknown(tmp
     brokers = LateDirectory()
 
     async def use_a_new_key(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1")
-        connect = connector(network)
-        context = Context(settings, trust, clock=lambda: NOW, connect=connect)
-        stopping = asyncio.Event()
-        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
-            await operator.provision(lanes=2)
-            codes = [agency_code("H01"), agency_code("H02")]
-            await operator.add_agencies([ListedAgency(code, "", "Cơ quan", None, True) for code in codes])
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(intake(context, KafkaMetrics.register(context.registry), stopping))
+        small = Small(tmp_path, network)
+        await small.provision("H01", "H02")
+        async with small.operator() as operator, asyncio.TaskGroup() as tasks:
+            tasks.create_task(small.run_intake(5.0))
+            await asyncio.sleep(1.0)
+            brokers.late = True
+            await operator.add_keys([("H01", key_named("H01").public_key)])
+            async with small.client("H01") as client:
+                await client.send(Document(recipients=("H02",), subject="V/v"))
                 await asyncio.sleep(1.0)
-                brokers.late = True
-                await operator.add_keys([("H01", key_named("H01").public_key)])
-                async with Client.open(
-                    "H01", key_named("H01"), trust, settings.kafka(), tmp_path / "store", lambda: NOW, connect
-                ) as client:
-                    await client.send(Document(recipients=("H02",), subject="V/v"))
-                    await asyncio.sleep(1.0)
-                stopping.set()
         entries = [read_entry(one) for one in brokers.fetch(Partition(LEDGER, 1), 1, 100)]
         assert [""] == [entry.reason for entry in entries if entry.outcome is not Outcome.OPENED]
 
@@ -240,29 +245,20 @@ def test_what_was_committed_of_a_topic_that_is_no_more_says_nothing_of_the_new_o
     generations: list[str] = []
 
     async def make_again(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1")
-        connect = connector(network)
+        small = Small(tmp_path, network)
 
         async def write_and_run(count: int) -> None:
             generations.append(brokers.generation(partition.topic) or "")
-            async with connect(settings.kafka(), "test") as bus, bus.publisher() as publisher:
-                await publisher.append({partition: [Row(b"nonsense", key=b"x")] * count})
-            context = Context(settings, trust, clock=lambda: NOW, connect=connect)
-            stopping = asyncio.Event()
-            asyncio.get_running_loop().call_later(2.0, stopping.set)
-            await intake(context, KafkaMetrics.register(context.registry), stopping)
+            await small.write(partition, count)
+            await small.run_intake(2.0)
 
-        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
-            await operator.provision(lanes=2)
-            await operator.add_agencies([ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)])
-            await write_and_run(5)
-            read, note = brokers.committed(group, partition), brokers.note(group, partition)
-            assert read is not None
-            brokers.delete(partition.topic)
-            await operator.provision(lanes=2)
-            brokers.commit(group, {partition: read}, {partition: note})
+        await small.provision("H01")
+        await write_and_run(5)
+        read, note = brokers.committed(group, partition), brokers.note(group, partition)
+        assert read is not None
+        brokers.delete(partition.topic)
+        await small.provision("H01")
+        brokers.commit(group, {partition: read}, {partition: note})
         await write_and_run(again)
 
     on_virtual_time(brokers, make_again)
@@ -278,41 +274,52 @@ def test_what_was_committed_of_a_topic_that_is_no_more_says_nothing_of_the_new_o
     assert [offset for generation, offset in sources if generation == old] == list(range(len(sources) - end))
 
 
-def test_intake_that_was_told_an_old_topic_id_writes_nothing_under_it(
+class SlowToLearn(Brokers):
+    """After a start of all: what they tell of a topic is old until one of them has served something of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: set[str] = set()
+        """Topics of which nothing is served yet."""
+        self.learned: set[str] = set()
+
+    def fetch(self, partition: Partition, offset: int, count: int) -> Sequence[ModelRecord]:
+        """Nothing of what is held."""
+        records = () if partition.topic in self.held else super().fetch(partition, offset, count)
+        if records:
+            self.learned.add(partition.topic)
+        return records
+
+
+def test_intake_that_was_told_old_topic_ids_writes_nothing_under_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Brokers that have all just started may tell what was before the topic was made again; then one knows better.
+    """Brokers that have all just started may tell what was before a topic was made again, of some topics for longer.
 
-    What has been read proves that somebody serves it, so whoever is asked after that must not say otherwise.
+    What has been read of a topic proves that somebody serves it: whoever is asked for that topic then must not say
+    otherwise, whatever was said of others.
     """
-    brokers, partition = Brokers(), Partition(outbox("H01"), 1)
-    asked: list[Sequence[str]] = []
+    brokers, topics = SlowToLearn(), {"H01": outbox("H01"), "H02": outbox("H02")}
     truth = ModelBus.generations
 
-    async def tell(bus: ModelBus, topics: Sequence[str]) -> dict[str, str]:
-        if partition.topic in topics:
-            asked.append(topics)
-            if len(asked) <= len(("express", "ordinary")):
-                return dict.fromkeys(topics, "0" * 32)
-        return await truth(bus, topics)
+    async def tell(bus: ModelBus, asked: Sequence[str]) -> dict[str, str]:
+        found = await truth(bus, asked)
+        return {topic: found[topic] if topic in brokers.learned else "0" * 32 for topic in found}
 
     async def start(network: Network) -> None:
-        key_named("operator").save(tmp_path / "keys" / "operator.pem")
-        trust, key = make_trust(tmp_path, "test")
-        settings = Settings(home=tmp_path, bootstrap="model:1")
-        connect = connector(network)
-        async with Operator.open(settings.kafka(), trust, key, lambda: NOW, connect) as operator:
-            await operator.provision(lanes=2)
-            await operator.add_agencies([ListedAgency(agency_code("H01"), "", "Cơ quan", None, True)])
-        async with connect(settings.kafka(), "test") as bus, bus.publisher() as publisher:
-            await publisher.append({partition: [Row(b"nonsense", key=b"x")] * 3})
+        small = Small(tmp_path, network)
+        await small.provision(*topics)
+        for topic in topics.values():
+            await small.write(Partition(topic, 1), 3)
+        brokers.learned.clear()
+        brokers.held.add(topics["H02"])
         monkeypatch.setattr(ModelBus, "generations", tell)
-        context = Context(settings, trust, clock=lambda: NOW, connect=connect)
-        stopping = asyncio.Event()
-        asyncio.get_running_loop().call_later(5.0, stopping.set)
-        await intake(context, KafkaMetrics.register(context.registry), stopping)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(small.run_intake(12.0))
+            await asyncio.sleep(4.0)
+            brokers.held.clear()
 
     on_virtual_time(brokers, start)
     entries = [read_entry(one) for one in brokers.fetch(Partition(LEDGER, 1), 0, 100) if not is_genesis(one)]
-    assert {brokers.generation(partition.topic)} == {one.source.generation for one in entries}
-    assert list(range(4)) == [one.source.offset for one in entries]
+    told = {(one.source.agency, one.source.generation, one.source.offset) for one in entries}
+    assert {(agency, brokers.generation(topic), at) for agency, topic in topics.items() for at in range(4)} == told

@@ -1,7 +1,7 @@
 """The shell around intake: reads rounds, appends them, commits; express on connections of its own."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -92,12 +92,13 @@ class _Part:
         self._connected: set[str] = set()
         self._halted = False
         self._noted: set[int] = set()
-        self._proven = True
+        self._unproven: set[str] = set()
+        """Topics of which nothing has been read in this session."""
 
     async def session(self, stopping: asyncio.Event) -> None:
         """From connecting until stopping, or until Kafka fails."""
         self._positions, self._committed, self._generations, self._connected = {}, {}, {}, set()
-        self._halted, self._noted = False, set()
+        self._halted, self._noted, self._unproven = False, set(), set()
         express = self._lanes == [EXPRESS_LANE]
         settings = self._context.settings
         reader = self._bus.reader(
@@ -122,7 +123,7 @@ class _Part:
                 if self._stands_still():
                     await wait_or_stop(stopping, _HALTED_LOOK_SECONDS)
                 elif records := await reader.take(0.25, _ROUND_RECORDS):
-                    await self._prove_generations()
+                    await self._prove_generations(records)
                     await self._judge_and_append(records, reader, ledger, quarantine)
                 now = loop.time()
                 if now - committed_at >= _COMMIT_SECONDS:
@@ -285,30 +286,32 @@ class _Part:
                 self._positions[one] = start
                 self._committed[one] = mark.offset if mark else -1
             reader.seek(self._positions)
-            self._proven = False
+            self._unproven.update(new)
         self._generations.update({topic: existing[topic] for topic in new})
         if not missing:
             self._connected = set(connected)
 
-    async def _prove_generations(self) -> None:
-        """Ask for the topic ids once more when something was read of topics that are new to this session.
+    async def _prove_generations(self, read: Iterable[Partition]) -> None:
+        """Ask once more for the ids of topics of which something was read for the first time in this session.
 
         A broker serves no record of a topic before it knows its id, so what it tells now is that of what was read.
 
         Raises:
             UnavailableError: another one, or none; the next session begins with what is told then.
         """
-        if self._proven:
+        topics = self._unproven.intersection(one.topic for one in read)
+        if not topics:
             return
-        now = await self._bus.generations(list(self._generations))
-        for topic, generation in self._generations.items():
-            if now.get(topic) != generation:
-                raise UnavailableError(f"brokers have told an id of {topic} that was that of one deleted since")
-        self._proven = True
+        if misnamed := await self._misnamed(topics):
+            raise UnavailableError(f"brokers have told an id of {misnamed} that was that of one deleted since")
+        self._unproven -= topics
 
     async def _check_generations(self) -> None:
         """A topic deleted and made again must stop us: its offsets would look like repeats."""
-        now = await self._bus.generations(list(self._generations))
-        for topic, generation in self._generations.items():
-            if now.get(topic) != generation:
-                raise InvariantError(f"{topic} was deleted or made again while it was read")
+        if misnamed := await self._misnamed(self._generations):
+            raise InvariantError(f"{misnamed} was deleted or made again while it was read")
+
+    async def _misnamed(self, topics: Collection[str]) -> str | None:
+        """One of these topics that has another id than we know, if one has."""
+        now = await self._bus.generations(list(topics))
+        return next((topic for topic in topics if now.get(topic) != self._generations[topic]), None)
