@@ -11,6 +11,7 @@ from lienthong.client.database import StoreThread
 from lienthong.client.delivery import Delivery, Settler
 from lienthong.client.documents import Document, File, Progress, State
 from lienthong.client.drafts import Drafts
+from lienthong.client.leftovers import Leftovers
 from lienthong.client.receiving import Receiver
 from lienthong.client.rows import Outgoing, Summary
 from lienthong.client.sending import Identity, Sender
@@ -23,7 +24,7 @@ from lienthong.kernel.bus import Bus, Connect, KafkaSettings
 from lienthong.kernel.clock import Clock, now_ms
 from lienthong.kernel.directory import Directory
 from lienthong.kernel.directory_reader import DirectoryReader
-from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
+from lienthong.kernel.errors import RejectedError, UnavailableError
 from lienthong.kernel.judge import Judge
 from lienthong.kernel.keys import SigningKey
 from lienthong.kernel.lanes import EXPRESS_LANE
@@ -38,10 +39,6 @@ __all__ = ["Client", "connect"]
 _log = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
 _READERS_SECONDS = 1.0
-_RECEIPTS_SECONDS = 5.0
-"""How long what an earlier run left waits for its receipts."""
-_STRANDED_SECONDS = 60.0
-"""How often it is looked for what other processes of the agency have left in the outbox."""
 _ORDINARY_REST_MS = 40
 """How long documents of ordinary lanes gather while many come."""
 _REACHED = {
@@ -194,12 +191,13 @@ class Client(Verbs):
         pulling, settling, sending = asyncio.Event(), asyncio.Event(), asyncio.Event()
         ordinary = [lane for lane in range(lanes) if lane != EXPRESS_LANE]
         sender, receiver = self._sender, self._receiver
+        leftovers = Leftovers(sender, self._store, self._thread)
         async with _as_themselves(), asyncio.TaskGroup() as tasks:
             reading = [
                 tasks.create_task(follower.follow(pulling)),
                 tasks.create_task(receiver.pull([EXPRESS_LANE], pulling, rest_ms=0, parts=2)),
                 tasks.create_task(receiver.pull(ordinary, pulling, rest_ms=_ORDINARY_REST_MS, parts=2)),
-                tasks.create_task(self._queue_left(newest, pulling)),
+                tasks.create_task(leftovers.queue(newest, receiver.caught_up, pulling)),
             ]
             storing = [
                 tasks.create_task(self._settler.run(settling)),
@@ -226,7 +224,6 @@ class Client(Verbs):
                             sender.wake()
                             await asyncio.wait(pumping)
                     pulling.set()
-                    receiver.wake()
                     # A reader that is let go in the middle of a request leaves an error that nobody reads.
                     await asyncio.wait(reading, timeout=_READERS_SECONDS)
                 finally:
@@ -235,26 +232,6 @@ class Client(Verbs):
                     receiver.close()
         if failure is not None:
             raise failure
-
-    async def _queue_left(self, newest: int, stopping: asyncio.Event) -> None:
-        """What an earlier run left goes out once the receipts that wait for us have been read, or after a while.
-
-        What has expired is signed anew only when they have been read: one may say that it was accepted. From then on
-        it is looked for what other processes leave.
-        """
-        with suppress(TimeoutError, InvariantError):
-            async with asyncio.timeout(_RECEIPTS_SECONDS):
-                await self._receiver.caught_up()
-        await self._sender.queue_pending(newest, expired=False)
-        with suppress(InvariantError):
-            await self._receiver.caught_up()
-            await self._sender.queue_pending(newest, expired=True)
-        while not stopping.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STRANDED_SECONDS):
-                    await stopping.wait()
-                    return
-            await self._sender.queue_stranded()
 
     async def send(self, document: Document, *files: File, again: str = "") -> bytes:
         """Hand a document over: when this returns it is on disk and will be sent, crash or not.

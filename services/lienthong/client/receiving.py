@@ -81,10 +81,6 @@ class Receiver:
         """Set when the inbox topic has been read to its end once, or when reading has stopped."""
         self._caught_up_parts: set[int] = set()
 
-    def wake(self) -> None:
-        """Let whoever iterates look whether there is news."""
-        self._news.set()
-
     def close(self) -> None:
         """Whoever still waits for documents, or for news of one, hears that nothing comes any more."""
         self._fail(self._failure or UnavailableError("the connection is closed"))

@@ -4,10 +4,10 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias, TypeVar, TypeVarTuple, Unpack
+from typing import NamedTuple, TypeAlias
 
 from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
@@ -22,13 +22,13 @@ from lienthong.kernel.seal import Purpose, seal_batch
 from lienthong.kernel.statement import decode_statement, encode_statement
 from lienthong.kernel.topics import Partition, outbox
 
-__all__ = ["Identity", "Sender"]
+__all__ = ["BATCH_BYTES", "BATCH_STATEMENTS", "Identity", "Sender"]
 
-_Result = TypeVar("_Result")
-_Arguments = TypeVarTuple("_Arguments")
 _log = logging.getLogger(__name__)
-_BATCH_STATEMENTS = 500
-_BATCH_BYTES = 4_194_304
+BATCH_STATEMENTS = 500
+"""Most statements under one seal."""
+BATCH_BYTES = 4_194_304
+"""Most bytes of them; one that is larger goes alone."""
 _COLLECT_SECONDS = 0.004
 """How long ordinary statements wait for company under one seal."""
 _UNSENT_BYTES = 67_108_864
@@ -41,7 +41,6 @@ _RENEWAL_MS = ACCEPTANCE_WINDOW_MS - 24 * 3_600_000
 """A statement older than this is signed anew rather than sent: it might expire on its way. So is one from the future,
 which a clock that was wrong has made."""
 _FIRST_PAUSE_SECONDS = 0.2
-_STORE_PAUSE_SECONDS = 1.0
 _CLOSED = "the connection is closed"
 
 
@@ -97,11 +96,9 @@ class Sender:
         self._queued = {True: asyncio.Event(), False: asyncio.Event()}
         self._known: set[bytes] = set()
         self._tried: set[bytes] = set()
-        """Ids of what may have been written, or may not: nobody knows, until a receipt says so."""
-        self._own: set[bytes] = set()
-        """Ids of what was queued here and, as of the last look, has no receipt."""
-        self._strange: set[bytes] = set()
-        """Ids of what had no receipt at the last look, and was not queued here."""
+        """Ids of what is queued and may have been written, or may not: nobody knows, until a receipt says so."""
+        self.own: set[bytes] = set()
+        """Ids of what was queued here; those that have a receipt are taken out now and then."""
         self._closed = False
         self._unsent = 0
         self._unsent_bytes = 0
@@ -120,8 +117,7 @@ class Sender:
         Raises:
             UnavailableError: the outbox cannot be written, or the connection is closed.
         """
-        while not self._room.is_set() and not self._closed:
-            await self._room.wait()
+        await self.wait_for_room()
         if self._closed:
             raise UnavailableError(_CLOSED)
         future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
@@ -133,6 +129,16 @@ class Sender:
         self._handing[express].append((outgoing, future))
         self._handing_any.set()
         return await future
+
+    async def wait_for_room(self) -> None:
+        """Wait while too much is unsent, or until the connection closes."""
+        while not self._room.is_set():
+            await self._room.wait()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is queued."""
+        return not self._known
 
     async def store_handed(self, stopping: asyncio.Event) -> None:
         """Store what is handed over, express first, many in one transaction; runs until stopping and empty.
@@ -182,69 +188,31 @@ class Sender:
         for event in self._queued.values():
             event.set()
 
-    def queue(self, outgoing: Sequence[Outgoing], *, counted: bool = False) -> None:
-        """Queue statements that are in the store, unless they are queued already."""
+    def queue(self, outgoing: Sequence[Outgoing], *, counted: bool = False, tried: bool = False) -> None:
+        """Queue statements that are in the store, unless they are queued already.
+
+        Args:
+            outgoing: the statements.
+            counted: they count as unsent already.
+            tried: they may have been written, by somebody else.
+        """
+        if tried:
+            self._tried.update(one.id for one in outgoing)
         for one in outgoing:
             if one.id in self._known:
                 if counted:
                     self._count(one, -1)
                 continue
             self._known.add(one.id)
-            self._own.add(one.id)
+            self.own.add(one.id)
             if not counted:
                 self._count(one, 1)
             express = one.lane == EXPRESS_LANE
             self._queues[express].append(one)
             self._queued[express].set()
 
-    async def queue_pending(self, until: int, *, expired: bool) -> None:
-        """Queue what an earlier run left without a receipt.
-
-        Args:
-            until: number of the newest statement in the store when this run began.
-            expired: those that are too old to be sent as they are, and are signed anew; otherwise the others.
-        """
-        after = 0
-        while True:
-            await self._room.wait()
-            page = await self._read(self._store.pending, after, until, _BATCH_BYTES)
-            if not page:
-                return
-            after = page[-1][0]
-            # What was queued before and is pending still has no receipt yet: it may have been written.
-            self.queue([one for _, one in page if self._is_expired(one) is expired and one.id not in self._own])
-
-    async def queue_stranded(self) -> None:
-        """Queue some of what other processes of the agency have stored and not got rid of, from one look to the next.
-
-        They may have died, or ended while Kafka did not answer. Where they live and wait as we would, it is said twice
-        under one id, which is once, and costs: so it is one batch at most, and none while there is anything to send.
-        What has expired is left to the next start, for nobody knows whether it was written.
-        """
-        pending = await self._read(self._store.pending_ids)
-        self._own &= pending.keys()
-        strange = pending.keys() - self._own
-        stranded, self._strange = strange & self._strange, strange
-        if not stranded or self._known:
-            return
-        numbers = [pending[identity] for identity in stranded]
-        page = await self._read(self._store.pending, min(numbers) - 1, max(numbers), _BATCH_BYTES)
-        some = [one for _, one in page if one.id in stranded][:_BATCH_STATEMENTS]
-        self._own.update(one.id for one in some)
-        fresh = [one for one in some if not self._is_expired(one)]
-        self._tried.update(one.id for one in fresh)
-        self.queue(fresh)
-
-    async def _read(self, function: Callable[[Unpack[_Arguments]], _Result], *args: *_Arguments) -> _Result:
-        """What the store says, when it can be asked."""
-        while True:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
-            except UnavailableError as error:
-                _log.warning("what an earlier run left waits: %s", error)
-                await asyncio.sleep(_STORE_PAUSE_SECONDS)
-
-    def _is_expired(self, one: Outgoing) -> bool:
+    def is_expired(self, one: Outgoing) -> bool:
+        """Whether a statement is too old to be sent as it is."""
         return not -FUTURE_TOLERANCE_MS <= self._clock() - one.handed_over_at < _RENEWAL_MS
 
     async def _renewed(self, one: Outgoing) -> Outgoing | None:
@@ -256,7 +224,7 @@ class Sender:
             return None
         self._known.discard(one.id)
         self._known.add(new.id)
-        self._own.add(new.id)
+        self.own.add(new.id)
         return new
 
     def _count(self, one: Outgoing, sign: int) -> None:
@@ -270,7 +238,7 @@ class Sender:
     async def pump(self, stopping: asyncio.Event, *, express: bool) -> None:
         """Seal and append what is queued, until stopping and empty; waits out a Kafka that does not answer."""
         queue, queued = self._queues[express], self._queued[express]
-        pause, most = _FIRST_PAUSE_SECONDS, _BATCH_STATEMENTS
+        pause, most = _FIRST_PAUSE_SECONDS, BATCH_STATEMENTS
         while True:
             if not queue:
                 queued.clear()
@@ -283,7 +251,7 @@ class Sender:
                     await publisher.know([outbox(self._identity.agency)])
                     while queue:
                         await self._send_some(queue, publisher, most, express=express)
-                        pause, most = _FIRST_PAUSE_SECONDS, _BATCH_STATEMENTS
+                        pause, most = _FIRST_PAUSE_SECONDS, BATCH_STATEMENTS
                         if not queue and not stopping.is_set():
                             queued.clear()
                             await queued.wait()
@@ -299,17 +267,17 @@ class Sender:
                 pause = min(2 * pause, 5.0)
 
     async def _send_some(self, queue: deque[Outgoing], publisher: Publisher, most: int, *, express: bool) -> None:
-        if not express and len(queue) < _BATCH_STATEMENTS:
+        if not express and len(queue) < BATCH_STATEMENTS:
             await asyncio.sleep(_COLLECT_SECONDS)
         batch: list[Outgoing] = []
         size = 0
         while len(batch) < min(most, len(queue)):
             one = queue[len(batch)]
             size += len(one.statement) + sum(map(len, one.contents))
-            if batch and size > _BATCH_BYTES:
+            if batch and size > BATCH_BYTES:
                 break
             # What may have been written is written again as it was: under another id it would come twice.
-            if self._is_expired(one) and one.id not in self._tried:
+            if self.is_expired(one) and one.id not in self._tried:
                 renewed = await self._renewed(one)
                 if renewed is None:
                     del queue[len(batch)]
@@ -320,9 +288,12 @@ class Sender:
         if not batch:
             return
         rows = await self._seal(batch)
-        self._tried.update(one.id for one in batch)
-        with _told_when_it_takes_long():
-            await publisher.append(rows)
+        try:
+            with _told_when_it_takes_long():
+                await publisher.append(rows)
+        except (RejectedError, UnavailableError):
+            self._tried.update(one.id for one in batch)
+            raise
         for one in batch:
             queue.popleft()
             self._done_with(one)

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from lienthong.client import sending as sending_module
+from lienthong.client.leftovers import Leftovers
 from lienthong.client.rows import Outgoing, ReceiptLine
 from lienthong.client.sending import Identity, Sender
 from lienthong.client.store import Store
@@ -174,9 +175,10 @@ class Sending:
     def __init__(self, store: Store, bus: Answerless) -> None:
         self.now = NOW
         self.bus = bus
-        self.sender = Sender(
-            cast("Bus", bus), Identity(SENDER, SENDER_KEY, ORIGIN), store, ThreadPoolExecutor(1), lambda: self.now
-        )
+        thread = ThreadPoolExecutor(1)
+        identity = Identity(SENDER, SENDER_KEY, ORIGIN)
+        self.sender = Sender(cast("Bus", bus), identity, store, thread, lambda: self.now)
+        self.leftovers = Leftovers(self.sender, store, thread)
         self.stopping = asyncio.Event()
 
     @asynccontextmanager
@@ -225,60 +227,6 @@ async def test_what_has_a_receipt_by_now_is_not_said_any_more(store: RecordingSt
         await sending.bus.heard.wait()
     assert [1] == list(map(len, sending.bus.appended))
     assert one.id not in sending.bus.appended[0]
-
-
-async def test_what_an_earlier_run_left_is_taken_from_the_store_as_there_is_room(
-    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However much it is, memory holds a bounded part; all of it is sent once, in order."""
-    monkeypatch.setattr(sending_module, "_UNSENT_STATEMENTS", 20)
-    monkeypatch.setattr(sending_module, "_BATCH_BYTES", 4_000)
-    left = [real(number) for number in range(200)]
-    store.add(left)
-    most = 0
-    running = Sending(store, Answerless(unheard=0))
-
-    async def watch() -> None:
-        nonlocal most
-        while not running.stopping.is_set():
-            most = max(most, running.sender._unsent)
-            await asyncio.sleep(0)
-
-    async with running.pumping(), asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch())
-        await running.sender.queue_pending(store.newest(), expired=False)
-        running.stopping.set()
-    assert [one.id for one in left] == [identity for some in running.bus.appended for identity in some]
-    assert 20 < most < 60
-
-
-async def test_what_another_process_left_is_sent_by_the_one_that_goes_on(store: RecordingStore) -> None:
-    """Once it was there from one look to the next, and once only; what was queued here is no concern of the look."""
-    sending = Sending(store, Answerless(unheard=0))
-    own, left, answered = (real(number) for number in range(3))
-    store.add([own])
-    async with sending.pumping():
-        sending.sender.queue([own])
-        await sending.sender.queue_stranded()
-        while sending.sender._known:  # while there is anything to send, nothing is taken from others
-            await asyncio.sleep(0.001)
-        store.add([left, answered])
-        await sending.sender.queue_stranded()
-        store.take(heard(1, ReceiptLine(answered.id, "", 40)))
-        for _ in range(3):
-            await sending.sender.queue_stranded()
-    assert [own.id, left.id] == [identity for some in sending.bus.appended for identity in some]
-
-
-async def test_what_another_process_left_and_has_expired_waits_for_the_next_start(store: RecordingStore) -> None:
-    """The other one may live, and may have written it: signed anew by us its recipient would get it twice."""
-    sending = Sending(store, Answerless(unheard=0))
-    store.add([real(1)])
-    sending.now += 7 * 86_400_000
-    async with sending.pumping():
-        for _ in range(4):
-            await sending.sender.queue_stranded()
-    assert [] == sending.bus.appended
 
 
 async def test_a_statement_that_the_broker_refuses_is_tried_alone_and_more_and_more_seldom(
