@@ -1,24 +1,14 @@
 """What others of the agency left in the outbox: sent by the one that goes on, once, and a bounded part at a time."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lienthong.client import leftovers, sending
 from lienthong.client.rows import ReceiptLine
 from lienthong.client.store import Store
+from unit.client.stored import heard
 from unit.client.test_sending import Answerless, Sending, real
-from unit.client.test_store import heard
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """A fresh store."""
-    opened = Store(tmp_path / "store.sqlite")
-    yield opened
-    opened.close()
 
 
 async def test_what_an_earlier_run_left_is_taken_from_the_store_as_there_is_room(

@@ -22,7 +22,7 @@ from lienthong.kernel.ledger import read_delivery, write_delivery
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.statement import Kind, decode_statement, encode_statement
 from lienthong.kernel.topics import inbox
-from unit.client.test_receiving import Agency, Inbox
+from unit.client.agency import Agency, Inbox
 from unit.intake.test_rounds import Rec
 from unit.kernel.world import (
     BACKBONE,

@@ -23,7 +23,7 @@ from lienthong.kernel.pieces import Pieces
 from lienthong.kernel.reasons import Reason
 from lienthong.kernel.statement import encode_statement
 from lienthong.kernel.topics import Partition
-from unit.client.test_store import heard, outgoing, pending
+from unit.client.stored import heard, outgoing, pending
 from unit.kernel.world import LANES, NOW, ORIGIN, SENDER, SENDER_KEY, document
 
 BUS = Bus(KafkaSettings(bootstrap="localhost:1"), "not connected")
