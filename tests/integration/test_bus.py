@@ -1,7 +1,6 @@
 """The bus on a real broker: what it promises, what it says when it cannot, and a broker that dies in the middle."""
 
 import asyncio
-import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -13,13 +12,13 @@ from aiokafka.errors import OffsetOutOfRangeError
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
+from integration.logs import append, make_topic, numbered, read, take
 from lienthong.demo.stage import free_port
 from lienthong.directory.provisioning import provision
 from lienthong.embedded import EmbeddedKafka
-from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Mark, Publisher, Reader, Row
+from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Mark, Publisher, Row
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
-from lienthong.kernel.ledger import Record, is_genesis
-from lienthong.kernel.reasons import Reason
+from lienthong.kernel.ledger import is_genesis
 from lienthong.kernel.topics import (
     DIRECTORY,
     LEDGER,
@@ -58,40 +57,6 @@ async def bus(settings: KafkaSettings) -> AsyncIterator[Bus]:
 def admin(settings: KafkaSettings) -> AdminClient:
     """Another client's way to look at the cluster and to damage it."""
     return AdminClient({"bootstrap.servers": settings.bootstrap})
-
-
-async def make_topic(bus: Bus, lanes: int = 1, **configuration: str) -> str:
-    """A fresh topic of a name that no other test has."""
-    name = f"bus.{secrets.token_hex(6)}"
-    named = {key.replace("_", "."): value for key, value in configuration.items()}
-    assert [name] == await bus.create_topics([TopicSettings(name, lanes, named)], replication=1)
-    return name
-
-
-async def append(bus: Bus, partition: Partition, rows: Sequence[Row]) -> Appended:
-    """Append with a publisher of its own."""
-    async with bus.publisher() as publisher:
-        return (await publisher.append({partition: rows}))[partition]
-
-
-async def read(bus: Bus, partition: Partition, first: int, end: int) -> list[Record]:
-    """A range of a partition."""
-    return [record async for some in bus.scan({partition: (first, end)}) for record in some]
-
-
-async def take(reader: Reader, count: int) -> list[Record]:
-    """The next records of all partitions a reader was given."""
-    found: list[Record] = []
-    async with asyncio.timeout(30):
-        while len(found) < count:
-            for records in (await reader.take(0.25, 1_000)).values():
-                found += records
-    return found
-
-
-def numbered(numbers: Sequence[int]) -> list[Row]:
-    """Rows that say their number."""
-    return [Row(b"%d" % number) for number in numbers]
 
 
 # -- nobody there
@@ -151,60 +116,6 @@ async def test_what_was_appended_is_read_committed_and_found_again(bus: Bus) -> 
         assert [(4, b"4")] == [(record.offset, record.value) for record in await take(reader, 1)]
 
 
-async def test_offsets_are_found_by_time(bus: Bus) -> None:
-    """The first record at or after a moment, or none when all are older."""
-    partition = Partition(await make_topic(bus), 0)
-    await append(bus, partition, numbered(range(3)))
-    records = await read(bus, partition, 0, 3)
-    async with bus.reader() as reader:
-        await reader.assign({partition: 0})
-        assert {partition: 0} == await reader.offsets_at({partition: records[0].timestamp})
-        assert {partition: None} == await reader.offsets_at({partition: records[-1].timestamp + 60_000})
-
-
-async def test_many_rows_are_split_into_batches_and_stay_in_order(bus: Bus) -> None:
-    """More than one batch holds goes out as several, and the offsets are those of all of them."""
-    # The broker takes no batch above a mebibyte, and these are four.
-    partition = Partition(await make_topic(bus, max_message_bytes="1048576"), 0)
-    filling = bytes(20_000)
-    rows = [Row(b"%d:" % number + filling) for number in range(200)]
-
-    assert Appended(0, 199) == await append(bus, partition, rows)
-    records = await read(bus, partition, 0, 200)
-    assert [row.value for row in rows] == [record.value for record in records]
-    assert list(range(200)) == [record.offset for record in records]
-
-
-async def test_missing_values_and_headers_survive(bus: Bus) -> None:
-    """Headers are names and bytes, in order, repeated ones and empty ones included; a value may be missing."""
-    partition = Partition(await make_topic(bus), 0)
-    rows = [
-        Row(None),
-        Row(None, (("verdict", b"accepted"), ("id", bytes(range(256)))), b"key"),
-        Row(b"", (("twice", b"1"), ("twice", b""), ("ậ", "ệ".encode()))),
-    ]
-    await append(bus, partition, rows)
-
-    records = await read(bus, partition, 0, 3)
-    assert [row.value for row in rows] == [record.value for record in records]
-    assert [tuple(row.headers) for row in rows] == [tuple(record.headers) for record in records]
-
-
-async def test_an_oversize_row_is_rejected_and_the_publisher_works_on(bus: Bus) -> None:
-    """OVERSIZE; the producer, which is wedged now, is replaced, and the next append works."""
-    partition = Partition(await make_topic(bus, max_message_bytes="10000"), 0)
-    other = Partition(await make_topic(bus), 0)
-    async with bus.publisher() as publisher:
-        await publisher.append({partition: numbered([0]), other: numbered([0])})
-        with pytest.raises(RejectedError, match="for its size") as oversize:
-            await publisher.append({partition: [Row(secrets.token_bytes(50_000))]})
-        appended = await publisher.append({partition: numbered([1]), other: numbered([1])})
-
-    assert Reason.OVERSIZE == oversize.value.reason
-    assert {partition: Appended(1, 1), other: Appended(1, 1)} == appended
-    assert publisher.recreated == 1
-
-
 async def test_nothing_after_an_oversize_row_is_written(bus: Bus) -> None:
     """What stands before it in its partition may be written, what comes after it is not."""
     partition = Partition(await make_topic(bus, max_message_bytes="1048576"), 0)
@@ -218,35 +129,11 @@ async def test_nothing_after_an_oversize_row_is_written(bus: Bus) -> None:
     assert values in ([b"5"], [b"0", b"1", b"2", b"5"])
 
 
-async def test_two_publishers_on_one_partition_see_each_other_in_the_offsets(bus: Bus) -> None:
-    """Offsets that do not follow our own last one say that somebody else has written."""
-    partition = Partition(await make_topic(bus), 0)
-    async with bus.publisher() as one, bus.publisher() as other:
-        assert Appended(0, 2) == (await one.append({partition: numbered(range(3))}))[partition]
-        assert Appended(3, 4) == (await other.append({partition: numbered(range(2))}))[partition]
-        assert Appended(5, 5) == (await one.append({partition: numbered([3])}))[partition]
-
-
-async def test_a_scan_reads_exactly_the_ranges_asked_for(bus: Bus) -> None:
-    """First offset included, end not; empty ranges give nothing; several partitions each their own range."""
-    topic = await make_topic(bus, 3)
-    partitions = [Partition(topic, number) for number in range(3)]
-    async with bus.publisher() as publisher:
-        await publisher.append({partition: numbered(range(100)) for partition in partitions})
-    ranges = {partitions[0]: (10, 60), partitions[1]: (0, 1), partitions[2]: (40, 40)}
-
-    found: dict[int, list[int]] = {}
-    async for records in bus.scan(ranges, max_records=7):
-        for record in records:
-            found.setdefault(record.partition, []).append(record.offset)
-    assert {0: list(range(10, 60)), 1: [0]} == found
-
-
 async def test_a_scan_past_the_end_says_that_nothing_comes(settings: KafkaSettings) -> None:
     """What is asked for and not there is an error within the time-out, not a wait for ever."""
     async with Bus.connect(settings.model_copy(update={"timeout_seconds": 2}), "test-bus") as bus:
         partition = Partition(await make_topic(bus), 0)
-        await append(bus, partition, numbered(range(2)))
+        await append(bus, {partition: numbered(range(2))})
         with pytest.raises(UnavailableError, match="no record of"):
             await read(bus, partition, 0, 5)
 
@@ -257,7 +144,7 @@ async def test_a_scan_past_the_end_says_that_nothing_comes(settings: KafkaSettin
 async def test_a_truncated_log_is_an_alarm(bus: Bus, admin: AdminClient) -> None:
     """A reader whose next offset was removed from the log raises, and so does a scan."""
     partition = Partition(await make_topic(bus), 0)
-    await append(bus, partition, numbered(range(10)))
+    await append(bus, {partition: numbered(range(10))})
     async with bus.reader() as reader:
         await reader.assign({partition: 0})
         await take(reader, 10)
@@ -274,7 +161,7 @@ async def test_a_truncated_log_is_an_alarm(bus: Bus, admin: AdminClient) -> None
 async def test_one_broker_that_has_not_caught_up_is_no_alarm(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that starts and lost the end of its files answers for what it led before; the log holds the offset."""
     partition = Partition(await make_topic(bus), 0)
-    await append(bus, partition, numbered(range(10)))
+    await append(bus, {partition: numbered(range(10))})
 
     async def answer_of_old(*_: object, **__: object) -> None:
         raise OffsetOutOfRangeError({AIOTopicPartition(*partition): 7})
@@ -296,7 +183,7 @@ async def test_a_topic_made_again_is_an_alarm_and_another_generation(bus: Bus) -
     assert [topic] == list(before)
     assert 32 == len(before[topic])
     assert before == await bus.generations([topic])
-    await append(bus, partition, numbered(range(10)))
+    await append(bus, {partition: numbered(range(10))})
     async with bus.reader() as reader:
         await reader.assign({partition: 0})
         await take(reader, 10)
@@ -309,17 +196,6 @@ async def test_a_topic_made_again_is_an_alarm_and_another_generation(bus: Bus) -
             await take(reader, 1)
 
     assert before[topic] != (await bus.generations([topic]))[topic]
-
-
-async def test_topics_are_counted_named_and_created_once(bus: Bus) -> None:
-    """What exists is left alone, and what does not exist has no partitions."""
-    topic = await make_topic(bus, 4)
-    assert 4 == await bus.lanes(topic)
-    assert 0 == await bus.lanes("bus.nowhere")
-    assert {topic: 4} == await bus.partition_counts([topic, "bus.nowhere"])
-    assert topic in await bus.topic_names()
-    assert [] == await bus.create_topics([TopicSettings(topic, 2, {})], replication=1)
-    assert 4 == await bus.lanes(topic)
 
 
 async def test_provisioned_topics_have_their_settings_and_a_first_record(bus: Bus, admin: AdminClient) -> None:
@@ -432,7 +308,7 @@ async def test_a_fair_reader_serves_everybody_in_each_round(bus: Bus) -> None:
     topic = await make_topic(bus, 5)
     # Together they fit into one answer of the broker.
     floods, quiet = [Partition(topic, number) for number in range(4)], Partition(topic, 4)
-    await append(bus, quiet, numbered(range(30)))
+    await append(bus, {quiet: numbered(range(30))})
     async with bus.publisher() as publisher:
         await publisher.append({one: [Row(b"%0600d" % number) for number in range(3_000)] for one in floods})
     taken: dict[Partition, list[int]] = {one: [] for one in (*floods, quiet)}

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from aiokafka.errors import OffsetOutOfRangeError, for_code
 
+from integration.logs import make_topic
 from lienthong.kernel.bus import Bus, KafkaSettings, Row
 from lienthong.kernel.bus.batches import KeptRecord
 from lienthong.kernel.bus.sweep import sweep
 from lienthong.kernel.errors import InvariantError, UnavailableError
-from lienthong.kernel.topics import Partition, TopicSettings
+from lienthong.kernel.topics import Partition
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,13 +27,6 @@ async def bus(settings: KafkaSettings) -> AsyncIterator[Bus]:
     """A connection."""
     async with Bus.connect(settings, "test-sweep") as connected:
         yield connected
-
-
-async def make_topic(bus: Bus, lanes: int = 1) -> str:
-    """A fresh topic of a name that no other test has."""
-    name = f"sweep.{secrets.token_hex(6)}"
-    await bus.create_topics([TopicSettings(name, lanes, {})], replication=1)
-    return name
 
 
 async def swept(
