@@ -18,7 +18,7 @@ REGISTRY_HOSTS = [
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """Files that git tracks; the test is skipped where there is no git, as in an unpacked archive: nothing tells then."""
+    """Files that git tracks. Without git, as in an unpacked archive, nothing tells which these are: a skip."""
     try:
         answer = subprocess.run(
             ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, check=True, capture_output=True, text=True
