@@ -15,6 +15,9 @@ from lienthong.kernel.statement import decode_statement
 __all__ = ["Received", "account", "received"]
 
 _REQUESTS = {Event.RECALL: Request.TAKE_BACK, Event.UPDATE: Request.UPDATE}
+_MOST_REMARKS = 200
+"""Most of what others ask of one document that is looked at: anybody may ask ten thousand times, and each new request
+would have all of them looked at again, while nothing else can use the store."""
 _ANSWERS = (Event.AGREED, Event.CHANGE_REFUSED)
 _ASKING_KINDS = (1, 2)
 """Recall and update: an answer that names one of these is said of the documents it refers to."""
@@ -68,7 +71,7 @@ def _sent(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> History |
     )  # fmt: skip
     sayings = list(_spoken(sql, row["id"], agency))
     sayings += _answers(sql, row["number"], ALL_ASKED)
-    sayings += _remarks(sql, row["id"])
+    sayings += _remarks(sql, row["id"], agency)
     if statement.body["business_type"] in _ASKING_KINDS:
         sayings = [one for one in sayings if one.event not in _ANSWERS]
     for one in [one for one in sayings if one.own and one.event in _REQUESTS]:
@@ -101,7 +104,7 @@ def _received(sql: sqlite3.Connection, envelope_id: bytes, agency: str) -> Histo
     )
     # What the operator had handed over again was settled again.
     sayings = [one for row in rows for one in _words(sql, row[-1], agency, ALL_ASKED)]
-    sayings += [*_spoken(sql, envelope_id, agency), *_remarks(sql, envelope_id)]
+    sayings += [*_spoken(sql, envelope_id, agency), *_remarks(sql, envelope_id, sender)]
     for one in [one for one in sayings if not one.own and one.event in _REQUESTS]:
         asking = Asking(_REQUESTS[one.event], one.id)
         found = sql.execute("SELECT said FROM inbox WHERE id = ? ORDER BY sequence", (one.id,)).fetchall()
@@ -187,11 +190,12 @@ def _answers(sql: sqlite3.Connection, number: int, asking: Asking) -> Iterator[S
         yield Saying(identity, agency, Event(status), reason, created, judged_at, lane, position, False, None, answered)
 
 
-def _remarks(sql: sqlite3.Connection, document: bytes) -> Iterator[Saying]:
-    """What others have said of it that is no acknowledgement of a document of ours."""
+def _remarks(sql: sqlite3.Connection, document: bytes, sender: str) -> Iterator[Saying]:
+    """What others have said of it that is no acknowledgement of a document of ours; its sender's words first."""
     rows = sql.execute(
-        "SELECT place, event, agency, id, reason, created, judged_at, agencies FROM remark WHERE document = ?",
-        (document,),
+        "SELECT place, event, agency, id, reason, created, judged_at, agencies FROM remark WHERE document = ?"
+        " ORDER BY agency <> ?, place LIMIT ?",
+        (document, sender, _MOST_REMARKS),
     )
     for place, event, agency, identity, reason, created, judged_at, agencies in rows.fetchall():
         lane, position = split_place(place)

@@ -386,3 +386,19 @@ def test_a_notice_that_comes_after_the_acknowledgement_marks_nothing(sender: Age
     assert {} == progress.unread
     assert sender.store.progress(identity("foreign")) is None
     assert [True, False] == [one.read for one in sorted(sender.history(it).unread)]
+
+
+def test_however_much_is_asked_of_a_document_its_history_is_bounded_and_its_senders_word_counts(tmp_path: Path) -> None:
+    """Anybody may name a document, as often as he likes; looking at all of it would stop the store for everybody."""
+    store = Store(tmp_path / "store.sqlite")
+    it = identity("it")
+    arrival = Arrival(LANE, 1, it, SENDER, THREAD, 0, "V/v", 1, NOW, False, b"value", [RECIPIENT])
+    asked = [
+        Remark(it, place_of(LANE, 10 + number), "recall", agency, identity(f"{number}"), "nhầm", NOW, NOW, [RECIPIENT])
+        for number, agency in enumerate([OTHER] * 300 + [SENDER])
+    ]
+    store.take(Round({LANE: 1}, {LANE: (1, 2)}, [arrival], [], [], asked, []))
+    found = store.history(it, RECIPIENT)
+    assert found is not None
+    assert (200, Stage.TAKEN_BACK) == (len(found.sayings), found.lives[RECIPIENT].stage)
+    store.close()
