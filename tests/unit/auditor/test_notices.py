@@ -9,7 +9,7 @@ from lienthong.kernel.ledger import read_entry
 from lienthong.kernel.statement import Kind
 from lienthong.kernel.topics import LEDGER, Partition
 from unit.auditor.audit_world import World, history
-from unit.auditor.test_verify import named, total
+from unit.auditor.damage import named, total
 
 LANE = Partition(LEDGER, 1)
 HOUR_MS = 3_600_000
