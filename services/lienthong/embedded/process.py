@@ -33,7 +33,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs. A process that has ended and was not waited for does not run."""
+        """Whether it still runs, with any of its threads. One that has ended and was not waited for does not run."""
         return _start_of(self.pid) == self.started
 
     def send(self, number: signal.Signals) -> None:
@@ -109,8 +109,11 @@ def _start_from_proc(pid: int) -> str | None:
         boot = _PROC.joinpath("sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         boot = "unknown"  # some sandboxes hide it; what is left still tells processes apart until a restart
-    # Field 22 of proc(5): clock ticks from the start of the machine to that of the process.
-    return None if state in "ZX" else f"{boot}/{rest[18]}"
+    # Fields 20 and 22 of proc(5): threads, and clock ticks from the start of the machine to that of the process.
+    threads, ticks = int(rest[16]), rest[18]
+    # The state is that of the first thread. While others are left, so are the ports and files that they share.
+    ended = state == "X" or (state == "Z" and threads <= 1)
+    return None if ended else f"{boot}/{ticks}"
 
 
 def _start_from_ps(pid: int) -> str | None:

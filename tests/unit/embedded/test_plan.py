@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lienthong.demo.stage import free_port
 from lienthong.embedded.folder import NodeFolder
 from lienthong.embedded.plan import ClusterPlan
+from lienthong.embedded.ports import is_free
 from lienthong.embedded.properties import HOST
 from lienthong.kernel.errors import InvariantError
 
@@ -23,11 +25,13 @@ def test_a_plan_has_three_nodes_with_ports_of_their_own() -> None:
 
 def test_the_port_that_was_asked_for_is_the_first_node_s() -> None:
     """The other nodes and the controllers take the ports after it, past those that are taken."""
-    with socket.create_server((HOST, 0)) as other:
-        taken = other.getsockname()[1]
-        plan = ClusterPlan.make(taken - 1)
+    # Not next to a port that the system chose: what is before that may be an outgoing connection of another program.
+    wanted = next(port for port in iter(free_port, None) if is_free(HOST, port + 1))
+    taken = wanted + 1
+    with socket.create_server((HOST, taken)):
+        plan = ClusterPlan.make(wanted)
     ports = {port for node in plan.nodes for port in (node.port, node.controller_port)}
-    assert taken - 1 == plan.nodes[0].port
+    assert wanted == plan.nodes[0].port
     assert taken not in ports
     assert 6 == len(ports)
 

@@ -49,6 +49,23 @@ def test_a_process_nobody_waited_for_is_not_alive() -> None:
     child.wait()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="threads that outlive the first one are seen in /proc")
+def test_a_process_is_alive_until_its_last_thread_has_ended(tmp_path: Path) -> None:
+    """Killed under load, a JVM has lost its first thread already while others still keep its ports."""
+    rest = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
+    program = [sys.executable, "-c", f"{rest}; ctypes.CDLL(None).pthread_exit(None)"]
+    started = spawn(program, folder=tmp_path, log=tmp_path / "log", environment=os.environ)
+    try:
+        deadline = Deadline.after(10)
+        while ") Z " not in Path(f"/proc/{started.pid}/stat").read_text():
+            assert not deadline.passed
+            deadline.pause(0.02)
+        assert started.alive
+    finally:
+        started.send(signal.SIGKILL)
+    assert started.wait(Deadline.after(10))
+
+
 def test_a_reused_number_is_never_signalled(sleeper: Process) -> None:
     """The number of a process that ended may belong to somebody else: that one is left alone."""
     earlier = replace(sleeper, started="another moment")
