@@ -1,7 +1,7 @@
 """Three nodes on this machine: what is lost with one (nothing), with two (time), and with all (time)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -25,6 +25,7 @@ STILL_SECONDS = 60.0
 also led the controllers, they elect another one first."""
 MORE = 25
 """More documents than are on their way at a moment: those that come then were sent after the kill."""
+LAST_LINES = 8
 SERVICES = ("intake", "dispatch", "notary")
 
 
@@ -62,6 +63,24 @@ async def flows(flowing: Stream, more: int, seconds: float) -> None:
         wanted = flowing.delivered + more
         while flowing.delivered < wanted:
             await asyncio.sleep(0.02)
+
+
+async def all_lanes_flow(cluster: EmbeddedCluster, flowing: Stream, before: Mapping[int, int], seconds: float) -> None:
+    """Wait until documents that were sent after a fault have arrived in every lane; if not, say how the nodes were."""
+    try:
+        async with asyncio.timeout(seconds):
+            while any(len(flowing.arrived[lane]) < count + MORE for lane, count in before.items()):
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        arrived = {lane: len(moments) for lane, moments in flowing.arrived.items()}
+        logs = {
+            number: cluster.folder(number).log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            for number in cluster.addresses()
+        }
+        pytest.fail(
+            f"after {seconds} s {arrived} had arrived by lane, {before} before the fault, of {flowing.handed}; "
+            f"{cluster.status()}; last lines of the nodes' logs: {logs}"
+        )
 
 
 async def test_provisioning_keeps_three_copies_by_itself(cluster: EmbeddedCluster, backbone: Backbone) -> None:
@@ -112,9 +131,7 @@ async def test_one_node_killed_stops_documents_for_moments(
         assert node is not None
         before = {lane: len(moments) for lane, moments in flowing.arrived.items()}
         cluster.kill(node)
-        async with asyncio.timeout(WATCH_SECONDS):
-            while any(len(flowing.arrived[lane]) < count + MORE for lane, count in before.items()):
-                await asyncio.sleep(0.02)
+        await all_lanes_flow(cluster, flowing, before, WATCH_SECONDS)
         await asyncio.to_thread(cluster.up)
     assert flowing.handed == flowing.delivered
     await healed(cluster)
@@ -133,9 +150,7 @@ async def test_a_node_that_stands_still_is_passed_over_and_comes_back(
         try:
             status = cluster.status()
             assert (True, False) == (status.nodes[node].running, status.nodes[node].ready)
-            async with asyncio.timeout(STILL_SECONDS):
-                while any(len(flowing.arrived[lane]) < count + MORE for lane, count in before.items()):
-                    await asyncio.sleep(0.02)
+            await all_lanes_flow(cluster, flowing, before, STILL_SECONDS)
             assert (await leader(cluster)) not in (node, None)
         finally:
             cluster.resume(node)
