@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from lienthong.embedded import EmbeddedKafka
 
 # Brokers of tests live for moments: the compiler that makes them fast would take more time than it saves.
 os.environ.setdefault("KAFKA_OPTS", "-XX:TieredStopAtLevel=1")
-# Files of tests are in memory where there is plenty: how soon a broker votes, or a client stores, is not to depend on
-# how busy the disk is. Who is killed loses no more of them than of a disk's cache.
-MEMORY = Path("/dev/shm")  # noqa: S108 - private folders are made in it
-PLENTY_BYTES = 8 << 30
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= PLENTY_BYTES:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 # How wide the tester's terminal is; tests say so themselves where it matters.
 os.environ.pop("COLUMNS", None)
 
