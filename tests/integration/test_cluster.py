@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,7 +12,9 @@ from backbone import Backbone, open_backbone
 from chaos.failover import Stream, healed, stream
 from lienthong.demo.stage import free_port
 from lienthong.embedded import EmbeddedCluster, EmbeddedKafka, kafka_in
+from lienthong.embedded import cluster as cluster_module
 from lienthong.embedded.process import identify
+from lienthong.embedded.running import Running, start_node
 from lienthong.kernel.errors import UnavailableError
 from lienthong.kernel.topics import DIRECTORY, LEDGER, outbox
 
@@ -26,6 +29,7 @@ also led the controllers, they elect another one first."""
 MORE = 25
 """More documents than are on their way at a moment: those that come then were sent after the kill."""
 LAST_LINES = 8
+INTERRUPTED = 2
 SERVICES = ("intake", "dispatch", "notary")
 
 
@@ -209,6 +213,22 @@ async def test_all_nodes_killed_at_once_lose_nothing(cluster: EmbeddedCluster, b
     after = [(record.partition, record.offset) for record, _ in await backbone.ledger()]
     assert before
     assert set(before) <= set(after)
+
+
+def test_an_interrupt_between_start_and_wait_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C just when the second node's process has been made and remembered ends both; none runs that was not."""
+
+    def interrupted(*wishes: Any, **more: Any) -> Running:
+        started.append(start_node(*wishes, **more))
+        if len(started) == INTERRUPTED:
+            raise KeyboardInterrupt
+        return started[-1]
+
+    started: list[Running] = []
+    monkeypatch.setattr(cluster_module, "start_node", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddedCluster(tmp_path / "kafka", port=free_port(), heap_mib=HEAP_MIB).up()
+    assert [False] * INTERRUPTED == [one.process.alive for one in started]
 
 
 def test_down_leaves_no_process_and_the_folder_stays_three(tmp_path: Path) -> None:

@@ -10,15 +10,18 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from lienthong.embedded import EmbeddedKafka, ask_cluster
+from lienthong.embedded import node as node_module
 from lienthong.embedded.ports import first_free
 from lienthong.embedded.process import Process, identify
 from lienthong.embedded.properties import HOST
+from lienthong.embedded.running import Running, start_node
 from lienthong.embedded.state import NodeState, StateFile
 from lienthong.kernel.errors import InvariantError, UnavailableError
 
@@ -353,6 +356,20 @@ def test_an_interrupted_up_leaves_nothing(node: Node) -> None:
         # It was ready sooner than we looked, and had nothing left to interrupt.
     assert 130 == code
     assert not process.alive
+
+
+def test_an_interrupt_between_start_and_wait_leaves_nothing(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C just when the broker's process has been made and remembered ends it."""
+
+    def interrupted(*wishes: Any, **more: Any) -> NoReturn:
+        started.append(start_node(*wishes, **more))
+        raise KeyboardInterrupt
+
+    started: list[Running] = []
+    monkeypatch.setattr(node_module, "start_node", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        node.kafka.up()
+    assert [False] == [one.process.alive for one in started]
 
 
 def test_a_machine_without_java_runs_the_packaged_one(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,10 +145,9 @@ class EmbeddedCluster:
                     running[number] = self._start(number, plan, java, jars)
                 for number, found in running.items():
                     self._await(number, found, plan, deadline, expected=_NUMBERS)
-            except BaseException:  # an interrupt, too, leaves nothing behind
-                for number in dead:
-                    if number in running:
-                        kill(running[number].process)
+            except BaseException:  # an interrupt, too, at any moment, leaves nothing behind
+                if dead:
+                    self.kill(*dead)
                 raise
             return plan.bootstrap
 

@@ -226,11 +226,11 @@ class EmbeddedKafka:
         self, java: Java, jars: Sequence[Path], settings: NodeSettings, cluster: str, deadline: Deadline
     ) -> None:
         self._report(f"starting Kafka {KAFKA_VERSION} on port {settings.port}")
-        found = start_node(java, jars, settings, cluster=cluster, heap_mib=self._heap_mib, folder=self._folder)
         try:
+            found = start_node(java, jars, settings, cluster=cluster, heap_mib=self._heap_mib, folder=self._folder)
             self._await_ready(found, deadline)
-        except BaseException:  # an interrupt, too, leaves nothing behind
-            kill(found.process)
+        except BaseException:  # an interrupt, too, at any moment, leaves nothing behind
+            self.kill()
             raise
 
     def _await_ready(self, found: Running, deadline: Deadline) -> None:

@@ -88,10 +88,14 @@ def spawn(command: Sequence[str], *, folder: Path, log: Path, environment: Mappi
             )
     except OSError as error:
         raise UnavailableError(f"{command[0]} cannot be started: {error.strerror or error}.") from error
-    process = identify(child.pid) or Process(child.pid, "ended at once")
-    # Somebody must collect it when it ends, or it stays in the table of processes as long as we live.
-    threading.Thread(target=child.wait, name=f"wait-{process.pid}", daemon=True).start()
-    return process
+    try:
+        # Somebody must collect it when it ends, or it stays in the table of processes as long as we live.
+        threading.Thread(target=child.wait, name=f"wait-{child.pid}", daemon=True).start()
+        return identify(child.pid) or Process(child.pid, "ended at once")
+    except BaseException:  # an interrupt: what nobody knows, nobody could stop
+        child.kill()
+        child.wait()
+        raise
 
 
 def _start_of(pid: int) -> str | None:

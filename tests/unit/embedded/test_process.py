@@ -66,6 +66,20 @@ def test_a_process_is_alive_until_its_last_thread_has_ended(tmp_path: Path) -> N
     assert started.wait(Deadline.after(10))
 
 
+def test_an_interrupt_while_a_process_starts_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before anybody knows its number leaves no process that nobody could stop."""
+    seen: list[int] = []
+
+    def interrupted(pid: int) -> Process | None:
+        seen.append(pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "identify", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        spawn(SLEEP, folder=tmp_path, log=tmp_path / "log", environment=os.environ)
+    assert [None] == [identify(pid) for pid in seen]
+
+
 def test_a_reused_number_is_never_signalled(sleeper: Process) -> None:
     """The number of a process that ended may belong to somebody else: that one is left alone."""
     earlier = replace(sleeper, started="another moment")
