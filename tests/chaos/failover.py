@@ -3,19 +3,25 @@
 Documents are handed over every few milliseconds, by turns in the express lane and in an ordinary one, while
 one node after the other is killed with SIGKILL. The silence of a lane is the longest time without a delivery
 from the kill on; the figure of a kill is the longer one of its two lanes.
+
+How a busy disk bears on it: ``--flushing 3`` lets three programs write 200 MB and flush it without a pause from before
+the nodes start, ``--property NAME=VALUE`` gives all nodes other settings, and ``--rounds 0`` measures the start alone.
 """
 
 import argparse
 import asyncio
 import json
 import logging
+import multiprocessing
+import os
 import secrets
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +39,9 @@ _WATCH_SECONDS = 8.0
 _HEAL_SECONDS = 40.0
 _CALM_SECONDS = 2.0
 _EXPRESS = 3
+_START_SECONDS = 120.0
+_PIECE_BYTES = 1 << 20
+_PIECES = 200
 
 
 class Kill(NamedTuple):
@@ -148,11 +157,42 @@ async def kill_each(cluster: EmbeddedCluster, flowing: Stream, nodes: Sequence[i
     return kills
 
 
-async def _measure(rounds: int) -> list[Kill]:
-    with tempfile.TemporaryDirectory(prefix="lienthong-failover-") as folder:
-        cluster = EmbeddedCluster(Path(folder) / "kafka")
+def _flush_without_pause(file: Path) -> None:
+    """Write and flush for ever; a process of its own that is ended from outside."""
+    piece = secrets.token_bytes(_PIECE_BYTES)
+    while True:
+        with file.open("wb") as written:
+            for _ in range(_PIECES):
+                written.write(piece)
+            written.flush()
+            os.fsync(written.fileno())
+
+
+@contextmanager
+def _busy_disk(folder: Path, programs: int) -> Iterator[None]:
+    flushing = [
+        multiprocessing.Process(target=_flush_without_pause, args=(folder / f"flushed-{number}",), daemon=True)
+        for number in range(programs)
+    ]
+    for one in flushing:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in flushing:
+            one.kill()
+            one.join()
+
+
+async def _measure(rounds: int, properties: Mapping[str, str], flushing: int) -> list[Kill]:
+    with tempfile.TemporaryDirectory(prefix="lienthong-failover-") as folder, _busy_disk(Path(folder), flushing):
+        cluster = EmbeddedCluster(Path(folder) / "kafka", properties=properties)
+        since = time.monotonic()
         try:
-            bootstrap = await asyncio.to_thread(cluster.up)
+            bootstrap = await asyncio.to_thread(cluster.up, timeout_seconds=_START_SECONDS)
+            print(f"three nodes up after {time.monotonic() - since:.1f} s\n")
+            if not rounds:
+                return []
             async with open_backbone(Path(folder) / "home", bootstrap, ("G22", "H26")) as backbone:
                 for name in ("intake", "dispatch", "notary"):
                     await backbone.start(name)
@@ -165,11 +205,19 @@ async def _measure(rounds: int) -> list[Kill]:
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=2, help="how often each node is killed")
+    parser.add_argument("--flushing", type=int, default=0, help="how many programs keep the disk busy")
+    parser.add_argument("--property", action="append", default=[], metavar="NAME=VALUE", help="of Kafka, for all nodes")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     options = parser.parse_args()
     # What aiokafka says while a broker is gone is no news here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    kills = asyncio.run(_measure(options.rounds))
+    properties = {name: value for name, _, value in (one.partition("=") for one in options.property)}
+    try:
+        kills = asyncio.run(_measure(options.rounds, properties, options.flushing))
+    except UnavailableError as error:
+        sys.exit(str(error))
+    if not kills:
+        return
     print("| node killed | led the controllers | lanes of the ledger it led | longest silence, s |")
     print("|---|---|---|---|")
     for one in kills:

@@ -33,6 +33,7 @@ from lienthong.kernel.ledger import (
 from lienthong.kernel.seal import Purpose
 from lienthong.kernel.statement import Kind, decode_statement, encode_statement
 from lienthong.kernel.trust import OPERATOR, Trust
+from memory import folder_in_memory
 from unit.kernel.world import LANES, NOW, OPERATOR_KEY, SENDER, SENDER_KEY, TRUST, judge_of, one_of_each_kind, seal
 
 __all__ = ["TARGETS", "Target"]
@@ -154,7 +155,7 @@ def _code(data: bytes) -> None:
 
 def _file(read: Callable[[Path], object]) -> Callable[[bytes], None]:
     """A reader of files; it may raise ValueError."""
-    with tempfile.NamedTemporaryFile(dir="/dev/shm" if Path("/dev/shm").is_dir() else None, delete=False) as file:  # noqa: S108
+    with tempfile.NamedTemporaryFile(dir=folder_in_memory(), delete=False) as file:
         path = Path(file.name)
 
     def check(data: bytes) -> None:

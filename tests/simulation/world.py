@@ -26,6 +26,7 @@ from lienthong.runtime.context import Context
 from lienthong.runtime.metrics import KafkaMetrics
 from lienthong.runtime.run import Service, _run_one
 from lienthong.runtime.settings import Settings
+from memory import folder_in_memory
 from simulation.agency import Agency
 from simulation.bus import connector
 from simulation.checks import check, is_answered, is_finished, seen_wrong
@@ -77,22 +78,16 @@ class _Instance:
 @cache
 def _home() -> Path:
     """Trust anchor and keys, the same for all worlds of this process."""
-    home = Path(tempfile.mkdtemp(prefix="simulation-", dir=_memory()))
+    home = Path(tempfile.mkdtemp(prefix="simulation-", dir=folder_in_memory()))
     key_named("operator").save(home / "keys" / "operator.pem")
     key_named("notary").save(home / "keys" / "notary.pem")
     make_trust(home, ORIGIN)
     return home
 
 
-def _memory() -> Path | None:
-    """A folder whose files are in memory, where the machine has one."""
-    folder = Path("/dev/shm")  # noqa: S108 - private folders are made in it
-    return folder if folder.is_dir() else None
-
-
 @contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="world-", dir=_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="world-", dir=folder_in_memory()))
     try:
         yield folder
     finally:

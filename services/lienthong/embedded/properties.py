@@ -87,10 +87,9 @@ _THREE = {
     "broker.heartbeat.interval.ms": "150",
     # If it led the controllers too, they first have to notice (Kafka: 2 s) and to choose another (1 s). Their
     # followers' fetches wait half a second for news, so a time-out near that makes the lead change all the time.
-    # Every vote is flushed to the disk: candidates give slow disks some time, and more with each vain election.
     "controller.quorum.fetch.timeout.ms": "750",
-    "controller.quorum.election.timeout.ms": "500",
-    "controller.quorum.election.backoff.max.ms": "1000",
+    "controller.quorum.election.timeout.ms": "250",
+    "controller.quorum.election.backoff.max.ms": "100",
     "controller.quorum.request.timeout.ms": "1000",
     # A follower that lives but does not keep up stops writes for this long; Kafka's default is 30 s.
     "replica.lag.time.max.ms": "3000",
