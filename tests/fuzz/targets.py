@@ -4,6 +4,7 @@ A reader may refuse with the errors its docstring names. Anything else, and anyt
 not encode to the same bytes again, is a defect.
 """
 
+import atexit
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -157,6 +158,7 @@ def _file(read: Callable[[Path], object]) -> Callable[[bytes], None]:
     """A reader of files; it may raise ValueError."""
     with tempfile.NamedTemporaryFile(dir=folder_in_memory(), delete=False) as file:
         path = Path(file.name)
+    atexit.register(path.unlink)
 
     def check(data: bytes) -> None:
         path.write_bytes(data)

@@ -1,6 +1,7 @@
 """One world: a backbone with its agencies is set up, loaded, hurt, healed, and looked at."""
 
 import asyncio
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
@@ -79,6 +80,7 @@ class _Instance:
 def _home() -> Path:
     """Trust anchor and keys, the same for all worlds of this process."""
     home = Path(tempfile.mkdtemp(prefix="simulation-", dir=folder_in_memory()))
+    atexit.register(shutil.rmtree, home)
     key_named("operator").save(home / "keys" / "operator.pem")
     key_named("notary").save(home / "keys" / "notary.pem")
     make_trust(home, ORIGIN)
