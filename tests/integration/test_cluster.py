@@ -197,10 +197,15 @@ async def test_with_two_of_three_gone_everybody_says_so_and_it_heals(
         while await not_ready(backbone):
             await asyncio.sleep(0.1)
     cluster.kill(1, 2)
-    async with asyncio.timeout(10):
-        while len(await not_ready(backbone)) < len(SERVICES):
-            await asyncio.sleep(0.1)
-    await asyncio.to_thread(cluster.up)
+    said: dict[str, dict[str, str]] = {}
+    try:
+        async with asyncio.timeout(10):
+            while len(said := await not_ready(backbone)) < len(SERVICES):
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"of {SERVICES} only these said within 10 s that they wait: {said}")
+    finally:
+        await asyncio.to_thread(cluster.up)
     async with asyncio.timeout(60):
         while await not_ready(backbone):
             await asyncio.sleep(0.1)

@@ -343,6 +343,8 @@ def test_an_interrupted_up_leaves_nothing(node: Node) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=command_environment(),
+            # Who runs the tests behind a shell's & ignores interrupts, and so would the command.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread is there yet
         ) as command:
             deadline = time.monotonic() + 30
             while not node.kafka.status().running:

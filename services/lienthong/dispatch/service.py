@@ -75,7 +75,7 @@ class _Part:
             with_routes=True,
         )
         async with follower, self._bus.publisher() as publisher:
-            self._context.health.ready(self.name)
+            self._context.health.begin_rounds(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes)
             while not stopping.is_set():
                 taken = await follower.take(0.25, _ROUND_RECORDS)

@@ -115,7 +115,7 @@ class _Part:
             await quarantine.know([QUARANTINE])
             await self._follow_directory(reader)
             if not self._stands_still():
-                self._context.health.ready(self.name)
+                self._context.health.begin_rounds(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes, agencies=len(self._connected))
             loop = asyncio.get_running_loop()
             committed_at = checked_at = loop.time()
@@ -164,7 +164,7 @@ class _Part:
                     _log.error("halted", part=self.name, halt=halt.id.hex(), since=halt.at, why=halt.why)
             else:
                 self._noted.clear()
-                self._context.health.ready(self.name)
+                self._context.health.begin_rounds(self.name)
                 _log.warning("resumed", part=self.name)
         return self._halted
 

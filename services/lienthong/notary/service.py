@@ -88,7 +88,7 @@ class _Part:
         pending = PendingReceipts(self._context.settings.backbone, self._lane_count)
         async with follower, self._bus.publisher() as publisher:
             await publisher.know([outbox(self._context.settings.backbone)])
-            self._context.health.ready(self.name)
+            self._context.health.begin_rounds(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes)
             while not stopping.is_set():
                 arrived = pending.arrived

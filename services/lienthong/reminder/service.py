@@ -122,7 +122,7 @@ class _Part:
             max_wait_ms=_FETCH_MS,
         )
         async with follower:
-            self._context.health.ready(self.name)
+            self._context.health.begin_rounds(self.name)
             _log.info("ready", part=self.name, lanes=self._numbers)
             while not stopping.is_set():
                 await self._read(follower, _TAKE_SECONDS)

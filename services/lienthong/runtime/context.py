@@ -43,6 +43,11 @@ class Health:
         """The part is ready."""
         self._waiting.pop(part, None)
 
+    def begin_rounds(self, part: str) -> None:
+        """The part is ready and its first round begins; like every later one it ends within seconds."""
+        self.ready(part)
+        self.alive(part)
+
     def alive(self, part: str) -> None:
         """A part that is ready has finished a round, and will again within seconds."""
         self._alive[part] = self._monotonic()

@@ -110,7 +110,7 @@ class _Part:
         async with follower:
             begins = dict(follower.positions)
             await self._thread.ask(partial(self._store.begin, {one.number: at for one, at in begins.items()}))
-            self._context.health.ready(self.name)
+            self._context.health.begin_rounds(self.name)
             _log.info("ready", part=self.name, lanes=self._lanes, database=str(self._database))
             while not stopping.is_set():
                 before = dict(follower.positions)

@@ -70,6 +70,18 @@ def test_a_part_that_falls_silent_is_not_ready() -> None:
     assert {} == health.not_ready()
 
 
+def test_a_part_whose_first_round_does_not_end_is_not_ready() -> None:
+    """Kafka may be gone just when a part has become ready."""
+    now = 100.0
+    health = Health(lambda: now)
+    health.waiting("notary/express", "starting")
+    health.begin_rounds("notary/express")
+    now += 4
+    assert {} == health.not_ready()
+    now += 2
+    assert {"notary/express": "Kafka has kept it waiting for 6 s"} == health.not_ready()
+
+
 def test_a_part_that_begins_again_says_why_it_waits() -> None:
     """The reason of a session that failed stands instead of the silence, and nothing once it is ready."""
     now = 100.0
