@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition as AIOTopicPartition
@@ -298,6 +299,28 @@ async def test_a_broker_that_dies_holds_nobody_and_loses_nothing(node: EmbeddedK
         assert number <= newest + 1
         newest = max(newest, number)
     assert newest == 1_999
+
+
+async def test_a_broker_that_has_moved_is_found_at_its_other_address(tmp_path: Path) -> None:
+    """All brokers a client knew are gone; it asks the addresses it was given, and goes on with what it had open."""
+    here, there = free_port(), free_port()
+    settings = KafkaSettings(bootstrap=f"127.0.0.1:{here},127.0.0.1:{there}", timeout_seconds=20)
+    await asyncio.to_thread(EmbeddedKafka(tmp_path / "kafka", port=here, heap_mib=256).up)
+    moved = EmbeddedKafka(tmp_path / "kafka", port=there, heap_mib=256)
+    try:
+        async with Bus.connect(settings, "test-bus") as bus, bus.publisher() as publisher, bus.reader() as reader:
+            partition = Partition(await make_topic(bus), 0)
+            await reader.assign({partition: 0})
+            await publisher.append({partition: numbered([0])})
+            await take(reader, 1)
+            await asyncio.to_thread(moved.down)
+            await asyncio.to_thread(moved.up)
+            assert {partition.topic: 1} == await bus.partition_counts([partition.topic])
+            await append_until_written(publisher, partition, [1])
+            assert b"1" == (await take(reader, 1))[0].value
+            assert publisher.recreated == 0
+    finally:
+        await asyncio.to_thread(moved.down)
 
 
 # -- much at once

@@ -213,6 +213,27 @@ async def test_with_two_of_three_gone_everybody_says_so_and_it_heals(
         await flows(flowing, 10, 30)
 
 
+async def test_nodes_that_were_away_are_found_again_when_the_others_die(
+    cluster: EmbeddedCluster, backbone: Backbone
+) -> None:
+    """Two were gone, so that everybody knew the third one alone; they are back when it dies, and documents flow."""
+    cluster.kill(1, 2)
+    async with asyncio.timeout(60):
+        while len(await not_ready(backbone)) < len(SERVICES):
+            await asyncio.sleep(0.1)
+    await asyncio.to_thread(cluster.up)
+    async with asyncio.timeout(60):
+        while await not_ready(backbone):
+            await asyncio.sleep(0.1)
+    async with stream(backbone, "G22", "H26") as flowing:
+        await flows(flowing, 20, 20)
+        before = {lane: len(moments) for lane, moments in flowing.arrived.items()}
+        cluster.kill(3)
+        await all_lanes_flow(cluster, flowing, before, WATCH_SECONDS)
+        await asyncio.to_thread(cluster.up)
+    await healed(cluster)
+
+
 async def test_all_nodes_killed_at_once_lose_nothing(cluster: EmbeddedCluster, backbone: Backbone) -> None:
     """Nobody is left who is known to have everything; the last leaders lead again, with all that was acknowledged."""
     before = [(record.partition, record.offset) for record, _ in await backbone.ledger()]

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from lienthong.kernel.bus.metadata import find_again
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import BELIEVE_SECONDS, CLOSE_SECONDS, translated, unavailable, within
 from lienthong.kernel.errors import InvariantError, UnavailableError
@@ -21,24 +21,7 @@ from lienthong.kernel.topics import Partition
 __all__ = ["Mark", "Reader"]
 
 _Result = TypeVar("_Result")
-_IN_VAIN_SECONDS = 0.1
 _LOOK_SECONDS = 0.2
-
-
-def _calm(client: AIOKafkaClient) -> None:
-    """Let a client rest when no broker could tell it where things are.
-
-    Its fetcher asks again at once: without brokers, a thousand connections a second and a third of a core.
-    """
-    update = client._metadata_update  # noqa: SLF001
-
-    async def calm_update(*arguments: Any) -> bool:
-        updated: bool = await update(*arguments)
-        if not updated:
-            await asyncio.sleep(_IN_VAIN_SECONDS)
-        return updated
-
-    client._metadata_update = calm_update  # noqa: SLF001
 
 
 def _told(positions: Mapping[Partition, int]) -> str:
@@ -86,7 +69,7 @@ class Reader:
             max_partition_fetch_bytes=2_097_152,
             check_crcs=True,
         )
-        _calm(self._consumer._client)  # noqa: SLF001 - there is no public way
+        find_again(self._consumer._client)  # noqa: SLF001 - there is no public way
 
     async def __aenter__(self) -> Self:
         try:
