@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from lienthong.kernel.bus.fetch_sessions import fetch_in_sessions
 from lienthong.kernel.bus.metadata import find_again
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import BELIEVE_SECONDS, CLOSE_SECONDS, translated, unavailable, within
@@ -69,7 +70,9 @@ class Reader:
             max_partition_fetch_bytes=2_097_152,
             check_crcs=True,
         )
-        find_again(self._consumer._client)  # noqa: SLF001 - there is no public way
+        client = self._consumer._client  # noqa: SLF001 - there is no public way
+        find_again(client)
+        fetch_in_sessions(client)
 
     async def __aenter__(self) -> Self:
         try:
