@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
-from lienthong.kernel.bus.metadata import find_again
+from lienthong.kernel.bus.mended import mend
 from lienthong.kernel.bus.publisher import Publisher
 from lienthong.kernel.bus.reader import Reader
 from lienthong.kernel.bus.settings import KafkaSettings
@@ -71,7 +71,7 @@ class Bus:
         # Making topics may take long, and is not begun again.
         options["request_timeout_ms"] = int(self.settings.timeout_seconds * 1000)
         admin = AIOKafkaAdminClient(**options)
-        find_again(admin._client)  # noqa: SLF001 - the admin client has no public way
+        mend(admin._client)  # noqa: SLF001 - the admin client has no public way
         try:
             await self._reach(admin.start())
         except BaseException:

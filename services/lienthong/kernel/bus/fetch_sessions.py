@@ -9,10 +9,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
+from aiokafka.errors import FetchSessionIdNotFound, InvalidFetchSessionEpoch, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
-__all__ = ["Ask", "FetchSession", "fetch_in_sessions"]
+__all__ = ["Ask", "FetchSession", "Sessions"]
 
 _FEWEST_PARTITIONS = 8
 """With fewer, a session saves nothing worth its place: a broker keeps a thousand of them
@@ -21,8 +21,8 @@ _NO_SESSION = 0
 _FIRST_EPOCH = 0
 _LAST_EPOCH = 2**31 - 1
 _SESSION_VERSION = 7
-_SESSION_GONE = frozenset({70, 71})
-"""FETCH_SESSION_ID_NOT_FOUND: the broker was restarted, or had no room left. INVALID_FETCH_SESSION_EPOCH."""
+_SESSION_GONE = frozenset({FetchSessionIdNotFound.errno, InvalidFetchSessionEpoch.errno})
+"""The broker was restarted, or has given the place to another session."""
 
 _Key: TypeAlias = tuple[str, int]
 _Place: TypeAlias = tuple[int, int]
@@ -62,7 +62,10 @@ class FetchSession:
         return Ask(self._id, epoch, changed, known.keys() - wanted.keys())
 
     def answered(self, ask: Ask, wanted: Mapping[_Key, _Place], session: int) -> None:
-        """The broker has answered, in the session of this number; 0: it has no room for one."""
+        """The broker has answered, in the session of this number; 0: in none.
+
+        It has no room for one, or holds us back for a quota.
+        """
         self._id, self._known = session, wanted
         if session != _NO_SESSION:
             self._epoch = ask.epoch + 1 if ask.epoch < _LAST_EPOCH else 1
@@ -99,15 +102,20 @@ def _by_topic(values: Mapping[_Key, Any]) -> list[tuple[str, list[Any]]]:
     return list(found.items())
 
 
-class _Sessions:
+class Sessions:
     """Stands before a client's `send` and makes fetches of many partitions those of a session for each broker.
 
     The fetcher asks one thing at a time of a broker, so there is one session for each.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: AIOKafkaClient) -> None:
         self._send = client.send
+        client.send = self.send
         self._sessions: defaultdict[int, FetchSession] = defaultdict(FetchSession)
+
+    def begin_anew(self) -> None:
+        """Have everything told again, also what has not changed: whoever asks next may have forgotten it."""
+        self._sessions.clear()
 
     async def send(self, node: int, request: Any, **options: Any) -> Any:
         """What `AIOKafkaClient.send` does."""
@@ -127,8 +135,3 @@ class _Sessions:
                 return response
             if response.error_code not in _SESSION_GONE or ask.epoch == _FIRST_EPOCH:
                 raise for_code(response.error_code)
-
-
-def fetch_in_sessions(client: AIOKafkaClient) -> None:
-    """Let a client's fetches of many partitions be those of sessions."""
-    client.send = _Sessions(client).send

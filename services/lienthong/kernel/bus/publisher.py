@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
 
-from lienthong.kernel.bus.metadata import find_again
+from lienthong.kernel.bus.mended import mend
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import CLOSE_SECONDS, translated, within
 from lienthong.kernel.ledger import Headers
@@ -77,7 +77,7 @@ class Publisher:
             linger_ms=0,
             compression_type=None,
         )
-        find_again(producer.client)
+        mend(producer.client)
         try:
             await translated(producer.start(), self._settings.timeout_seconds, f"Kafka at {self._settings.bootstrap}")
             await self._know(producer, self._topics)

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from lienthong.kernel.bus.fetch_sessions import fetch_in_sessions
-from lienthong.kernel.bus.metadata import find_again
+from lienthong.kernel.bus.fetch_sessions import Sessions
+from lienthong.kernel.bus.mended import mend
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import BELIEVE_SECONDS, CLOSE_SECONDS, translated, unavailable, within
 from lienthong.kernel.errors import InvariantError, UnavailableError
@@ -71,8 +71,8 @@ class Reader:
             check_crcs=True,
         )
         client = self._consumer._client  # noqa: SLF001 - there is no public way
-        find_again(client)
-        fetch_in_sessions(client)
+        mend(client)
+        self._sessions = Sessions(client)
 
     async def __aenter__(self) -> Self:
         try:
@@ -86,6 +86,8 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await within(CLOSE_SECONDS, self._consumer.stop())
+        # Whatever ended its fetcher also ended `stop` before this.
+        await within(CLOSE_SECONDS, self._consumer._client.close())  # noqa: SLF001
 
     async def _reach(self, action: Awaitable[_Result]) -> _Result:
         return await translated(action, self._settings.timeout_seconds, f"Kafka at {self._settings.bootstrap}")
@@ -93,6 +95,8 @@ class Reader:
     async def assign(self, positions: Mapping[Partition, int]) -> None:
         """Read these partitions, each from its offset, and no others."""
         self._assigned = {partition.topic for partition in positions}
+        # The consumer forgets how far each partition goes, which `lag` tells.
+        self._sessions.begin_anew()
         self._consumer.assign([TopicPartition(*partition) for partition in positions])
         self._known = set(self._assigned)
         for partition, offset in positions.items():
@@ -161,9 +165,12 @@ class Reader:
 
         Raises:
             InvariantError: a position lies outside the log: the topic was truncated or made again.
-            UnavailableError: Kafka answers with an error that waiting may heal.
+            UnavailableError: Kafka answers with an error that waiting may heal, or the consumer has ended by itself:
+                nothing would come any more.
         """
         loop = asyncio.get_running_loop()
+        if (ended := self._consumer._fetcher.error_future).done():  # noqa: SLF001 - there is no public way
+            raise UnavailableError(f"reading from Kafka at {self._settings.bootstrap} has ended: {ended}")
         if rest := self._pace.rest(loop.time()):
             await asyncio.sleep(rest)
         try:

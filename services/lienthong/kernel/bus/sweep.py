@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError, NoError, OffsetOutOfRangeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
 from lienthong.kernel.bus.batches import KeptRecord, unpack
-from lienthong.kernel.bus.metadata import find_again
+from lienthong.kernel.bus.mended import mend
 from lienthong.kernel.bus.settings import KafkaSettings
 from lienthong.kernel.bus.translation import BELIEVE_SECONDS, CLOSE_SECONDS, translated, unavailable, within
 from lienthong.kernel.errors import InvariantError, UnavailableError
@@ -96,7 +96,7 @@ class _Sweep:
         self._settings = settings
         self._what = f"Kafka at {settings.bootstrap}"
         self._client = AIOKafkaClient(**settings.client_options(name))
-        find_again(self._client)
+        mend(self._client)
         self._left = left
         self._fetch_bytes = fetch_bytes
         self._trouble: BaseException | None = None
