@@ -20,6 +20,8 @@ from lienthong.kernel.keys import SigningKey
 __all__ = ["AGENCIES", "REMADE", "SERVICES", "SMALL_NODE", "Rig", "small_disk"]
 
 AGENCIES = ("G09", "G22", "H26", "H29")
+SILENT = tuple(f"K{number:02}" for number in range(1, 31))
+"""Agencies that are connected and send nothing: with so many, intake fetches in sessions (ADR 0029)."""
 REMADE = "H53"
 """The agency whose topics are deleted and made again; it is there only where that happens."""
 _REMADE_SHARE = 0.2
@@ -125,7 +127,7 @@ class Rig:
                 try:
                     say("starting three brokers")
                     bootstrap = await asyncio.to_thread(cluster.up)
-                    codes = (*AGENCIES, REMADE) if remade else AGENCIES
+                    codes = (*AGENCIES, *SILENT, REMADE) if remade else (*AGENCIES, *SILENT)
                     async with open_backbone(folder / "home", bootstrap, codes) as backbone:
                         rig = cls(folder, cluster, network, backbone, rate, remade=remade)
                         rig.small_disk = small

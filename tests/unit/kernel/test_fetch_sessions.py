@@ -1,9 +1,14 @@
 """A session of fetches tells a broker what has changed, whatever becomes of its requests."""
 
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.protocol.fetch import FetchRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lienthong.kernel.bus.fetch_sessions import Ask, FetchSession
+from lienthong.kernel.bus.fetch_sessions import Ask, FetchSession, Sessions
 
 PLACES = st.dictionaries(
     st.tuples(st.sampled_from(["lt.out.H01", "lt.out.H02"]), st.integers(0, 3)),
@@ -80,3 +85,45 @@ def test_epochs_begin_again_at_one() -> None:
     session.ask({})
     session.answered(Ask(5, 2**31 - 1, {}, ()), {}, 5)
     assert 1 == session.ask({}).epoch
+
+
+class Client:
+    """Takes requests as aiokafka's does, for a broker that speaks a version."""
+
+    def __init__(self, version: int) -> None:
+        self.broker = Broker()
+        self._version = version
+
+    async def send(self, _node: int, request: FetchRequest) -> Any:
+        """The answer, with what the broker reads now."""
+        built = request.prepare({FetchRequest.API_KEY: (4, self._version)})
+        named = {(topic, part[0]): self._place(part) for topic, parts in built.topics for part in parts}
+        number = None
+        if self._version < 7 or built.session_epoch == -1:
+            self.read = named
+        else:
+            forgotten = [(topic, part) for topic, parts in built.forgotten_topics_data for part in parts]
+            number = self.broker.take(Ask(built.session_id, built.session_epoch, named, forgotten), room=True)
+            self.read = self.broker.read
+        gone = number is None and self._version >= 7 and built.session_epoch > 0
+        return SimpleNamespace(API_VERSION=self._version, error_code=70 if gone else 0, session_id=number or 0)
+
+    def _place(self, part: tuple[int, ...]) -> tuple[int, int]:
+        return part[2 if self._version >= 9 else 1], part[-1]
+
+
+@pytest.mark.parametrize("version", [4, 7, 11])
+async def test_what_a_request_asks_for_is_read_whatever_the_version_and_the_number(version: int) -> None:
+    """Few partitions are asked for without a session; the one there was goes on with the next many."""
+    client = Client(version)
+    sessions = Sessions(client)
+    for turn, count in enumerate([9, 7, 9, 20, 8, 1, 20, 20]):
+        if turn == 6:
+            client.broker = Broker()  # restarted
+        if turn == 7:
+            sessions.begin_anew()
+        asked = {("lt.out.H01", number): (turn * number % 3, 1_000) for number in range(count)}
+        topics = [("lt.out.H01", [(number, *place) for (_, number), place in asked.items()])]
+        answer = await client.send(1, FetchRequest(500, 1, 10_000, 0, topics))
+        assert asked == client.read
+        assert answer.error_code == 0
