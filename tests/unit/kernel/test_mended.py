@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 
 from lienthong.kernel.bus.mended import mend
 
@@ -20,6 +20,19 @@ async def test_a_connection_that_the_loop_has_closed_is_a_lost_one() -> None:
     client.send = closed
     mend(client)
     with pytest.raises(KafkaConnectionError, match="the handler is closed"):
+        await client.send(1, object())
+
+
+async def test_an_error_of_kafka_stays_what_it_is() -> None:
+    """What is done about it depends on which it is."""
+
+    async def late(*_: Any, **__: Any) -> None:
+        raise RequestTimedOutError
+
+    client = AIOKafkaClient(bootstrap_servers="127.0.0.1:1")
+    client.send = late
+    mend(client)
+    with pytest.raises(RequestTimedOutError):
         await client.send(1, object())
 
 

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 __all__ = ["mend"]
 
@@ -32,6 +32,8 @@ def _send_on_what_is_open(send: Any) -> Any:
     async def send_or_lose(*arguments: Any, **options: Any) -> Any:
         try:
             return await send(*arguments, **options)
+        except KafkaError:  # which is a RuntimeError too
+            raise
         except RuntimeError as error:
             raise KafkaConnectionError(str(error)) from error
 
