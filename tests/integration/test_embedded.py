@@ -269,14 +269,16 @@ def test_a_damaged_folder_is_not_overwritten(node: Node) -> None:
 
 
 def test_a_lost_state_does_not_start_a_second_broker(node: Node) -> None:
-    """Without its state the running broker is not found, but its records are protected from a second one."""
+    """Without its state the running broker is not found, but its records are: nothing is started that might write."""
     node.kafka.up()
     process = node.process()
     state = node.directory / "state.json"
     content = state.read_bytes()
+    log = (node.directory / "log" / "broker.log").stat().st_ino
     state.unlink()
-    with pytest.raises(UnavailableError, match="Failed to acquire lock"):
+    with pytest.raises(UnavailableError, match=r"Another Kafka has the records in .* open"):
         node.kafka.up()
+    assert log == (node.directory / "log" / "broker.log").stat().st_ino
     state.write_bytes(content)
     assert process == node.process()
 

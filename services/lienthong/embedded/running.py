@@ -1,5 +1,6 @@
 """A node's process, found again by what its folder remembers, whoever started it."""
 
+import fcntl
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,8 +84,13 @@ def start_node(
     """Start a node's process and remember it; it does not serve yet.
 
     Raises:
-        UnavailableError: the process cannot be started.
+        UnavailableError: the process cannot be started, or another one has the records open.
     """
+    if _open_elsewhere(folder.data):
+        raise UnavailableError(
+            f"Another Kafka has the records in {folder.data} open, and this folder does not remember which process it "
+            "is. End that one, or choose another folder."
+        )
     process = start_broker(java, jars, settings, heap_mib=heap_mib, folder=folder)
     state = NodeState(
         cluster_id=cluster,
@@ -99,6 +105,21 @@ def start_node(
         kill(process)
         raise
     return Running(state, process)
+
+
+def _open_elsewhere(data: Path) -> bool:
+    """Whether a process has these records open: a broker holds a POSIX lock on this file.
+
+    Kafka looks itself, but after its controller has written to the records of one that runs, which ends that one.
+    """
+    try:
+        with (data / ".lock").open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:  # somebody's lock, or a file that is not ours
+        return True
+    return False
 
 
 def forget(folder: NodeFolder, found: Running) -> None:
