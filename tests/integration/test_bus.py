@@ -6,12 +6,10 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka import TopicPartition as AIOTopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
-from aiokafka.protocol.fetch import FetchRequest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
@@ -20,7 +18,6 @@ from lienthong.demo.stage import free_port
 from lienthong.directory.provisioning import provision
 from lienthong.embedded import EmbeddedKafka
 from lienthong.kernel.bus import Appended, Bus, KafkaSettings, Mark, Publisher, Row
-from lienthong.kernel.bus.fetch_sessions import FetchSession
 from lienthong.kernel.errors import InvariantError, RejectedError, UnavailableError
 from lienthong.kernel.ledger import is_genesis
 from lienthong.kernel.topics import (
@@ -326,6 +323,17 @@ async def test_a_broker_that_has_moved_is_found_at_its_other_address(tmp_path: P
         await asyncio.to_thread(moved.down)
 
 
+async def test_a_reader_that_has_ended_says_so(bus: Bus) -> None:
+    """Whatever ended the consumer's own task: a reader that is silent for ever would look like one without news."""
+    partition = Partition(await make_topic(bus), 0)
+    async with bus.reader() as reader:
+        await reader.assign({partition: 0})
+        reader._consumer._fetcher._fetch_task.cancel()
+        assert {} == await reader.take(0.25, 10)
+        with pytest.raises(UnavailableError, match="has ended"):
+            await reader.take(0.25, 10)
+
+
 # -- much at once
 
 
@@ -417,89 +425,3 @@ async def test_a_note_stands_beside_an_offset_until_the_next_commit(bus: Bus) ->
         await reader.assign({zero: 0, one: 0})
         await reader.commit({one: 0})
         assert {zero: Mark(0, ""), one: Mark(0, "")} == await reader.marks([zero, one])
-
-
-# -- many partitions, read in a session (KIP-227)
-
-
-async def test_a_reader_of_many_partitions_names_in_a_request_what_has_changed(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It reads everything, in order, though it asks for all partitions once only; also after it was told to go back."""
-    topic = await make_topic(bus, 40)
-    partitions = [Partition(topic, number) for number in range(40)]
-    asked: list[int] = []
-    build = FetchRequest.build
-
-    def noted(self: FetchRequest, version: Any) -> Any:
-        asked.append(sum(len(parts) for _, parts in self.topics))
-        return build(self, version)
-
-    monkeypatch.setattr(FetchRequest, "build", noted)
-    async with bus.reader() as reader, bus.publisher() as publisher:
-        await reader.assign(dict.fromkeys(partitions, 0))
-        found: dict[Partition, list[bytes | None]] = {one: [] for one in partitions}
-        for turn in range(10):
-            some = [partitions[turn], partitions[2 * turn], partitions[39 - turn]]
-            rows = {one: numbered([turn]) for one in some}
-            await publisher.append(rows)
-            for record in await take(reader, len(rows)):
-                found[Partition(record.topic, record.partition)].append(record.value)
-        written = {
-            one: [b"%d" % turn for turn in range(10) if one.number in {turn, 2 * turn, 39 - turn}] for one in partitions
-        }
-        assert written == found
-        assert sum(asked[1:]) <= 2 * 30, f"after the first request only what has changed is named: {asked}"
-        assert len([count for count in asked if count == 40]) <= 2, asked
-        assert [0] * 40 == [reader.lag(one) for one in partitions]
-
-        reader.seek({one: 0 for one, values in written.items() if values})
-        again = await take(reader, sum(map(len, written.values())))
-        assert sorted(str(value) for values in written.values() for value in values) == sorted(
-            str(record.value) for record in again
-        )
-        await reader.assign(dict.fromkeys(partitions[:20], 0))
-        assert {one.number for one, values in written.items() if values and one.number < 20} == {
-            record.partition for record in await take(reader, sum(len(written[one]) for one in partitions[:20]))
-        }
-
-
-@pytest.mark.parametrize("known", ["another number", "another epoch"])
-async def test_a_session_that_the_broker_does_not_know_is_begun_anew(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch, known: str
-) -> None:
-    """A broker that was restarted, or needed the place, has forgotten it; nothing is lost, and nobody hears of it."""
-    topic = await make_topic(bus, 20)
-    partitions = [Partition(topic, number) for number in range(20)]
-    sessions: list[FetchSession] = []
-    answered = FetchSession.answered
-
-    def noted(self: FetchSession, *arguments: Any) -> None:
-        answered(self, *arguments)
-        sessions.append(self)
-
-    monkeypatch.setattr(FetchSession, "answered", noted)
-    async with bus.reader() as reader:
-        await reader.assign(dict.fromkeys(partitions, 0))
-        await append(bus, {one: numbered([1]) for one in partitions})
-        await take(reader, 20)
-        while not sessions or sessions[-1]._epoch < 2:
-            await reader.take(0.25, 10)
-        if known == "another number":
-            sessions[-1]._id += 1
-        else:
-            sessions[-1]._epoch += 5
-        await append(bus, {one: numbered([2]) for one in partitions})
-        assert [b"2"] * 20 == [record.value for record in await take(reader, 20)]
-        assert {} == await reader.take(0.25, 10)
-
-
-async def test_a_reader_that_has_ended_says_so(bus: Bus) -> None:
-    """Whatever ended the consumer's own task: a reader that is silent for ever would look like one without news."""
-    partition = Partition(await make_topic(bus), 0)
-    async with bus.reader() as reader:
-        await reader.assign({partition: 0})
-        reader._consumer._fetcher._fetch_task.cancel()
-        assert {} == await reader.take(0.25, 10)
-        with pytest.raises(UnavailableError, match="has ended"):
-            await reader.take(0.25, 10)
