@@ -112,13 +112,14 @@ def _open_elsewhere(data: Path) -> bool:
 
     Kafka looks itself, but after its controller has written to the records of one that runs, which ends that one.
     """
-    try:
-        with (data / ".lock").open("r+b") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    lock = data / ".lock"
+    if not lock.exists():
         return False
-    except OSError:  # somebody's lock, or a file that is not ours
-        return True
+    with lock.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # which of the two is the system's choice
+            return True
     return False
 
 
