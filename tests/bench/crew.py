@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import queue
 import signal
 import time
@@ -77,6 +78,9 @@ class Outcome:
 
 def _work(role: Role, gate: Gate, messages: Any) -> None:
     """The life of a child process."""
+    # A session of its own, as every service has: where Linux groups processes by session to share the processors
+    # (`sched_autogroup_enabled`), all roles together would otherwise get as much as one service.
+    os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends us
     import uvloop
 
