@@ -16,12 +16,19 @@ def paced(longest_seconds: float, *, rate: float, share: float, seconds: float =
 def test_little_rests_shortly_and_much_rests_longer() -> None:
     """What counts is how much comes in a second."""
     assert pytest.approx(0.002) == paced(0.04, rate=500, share=0.1).rest(1.0)
-    assert pytest.approx(0.04) == paced(0.04, rate=2_000, share=0.1).rest(1.0)
+    assert pytest.approx(0.04) == paced(0.04, rate=15_000, share=0.1).rest(1.0)
+
+
+def test_in_between_the_rest_grows_evenly() -> None:
+    """There is no rate at which a little more makes every document wait for the longest rest."""
+    rests = [paced(0.04, rate=rate, share=0.1).rest(1.0) for rate in (1_000, 2_000, 4_000, 6_500, 12_000)]
+    assert rests == [pytest.approx(one, abs=2e-4) for one in (0.002, 0.00545, 0.01236, 0.021, 0.04)]
 
 
 def test_a_process_without_time_rests_longer_however_little_comes() -> None:
     """Fuller rounds leave it more time."""
-    assert pytest.approx(0.04) == paced(0.04, rate=100, share=0.9).rest(1.0)
+    assert pytest.approx(0.04) == paced(0.04, rate=100, share=0.95).rest(1.0)
+    assert pytest.approx(0.021) == paced(0.04, rate=100, share=0.75).rest(1.0)
 
 
 def test_two_that_come_together_are_not_much() -> None:
@@ -33,14 +40,14 @@ def test_two_that_come_together_are_not_much() -> None:
 
 def test_after_an_empty_round_the_next_is_taken_at_once() -> None:
     """Whatever comes first after a silence does not wait."""
-    pace = paced(0.04, rate=2_000, share=0.9)
-    pace.took(0, now=1.25, cpu=0.9)
+    pace = paced(0.04, rate=15_000, share=0.95)
+    pace.took(0, now=1.25, cpu=0.95)
     assert pace.rest(1.25) == 0.0
 
 
 def test_the_time_since_the_last_round_counts_as_rest() -> None:
     """Work between two rounds is no reason to rest as well."""
-    pace = paced(0.04, rate=2_000, share=0.1)
+    pace = paced(0.04, rate=15_000, share=0.1)
     assert pytest.approx(0.01) == pace.rest(1.03)
     assert pace.rest(1.05) == 0.0
 
