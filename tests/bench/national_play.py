@@ -48,6 +48,8 @@ class _Agency:
         self._expected = expected
         self._seen: Counter[bytes] = Counter()
         self.latencies: list[float] = []
+        self.done = 0
+        """Documents of its own of which it holds the last word of every recipient."""
 
     @property
     def missing(self) -> int:
@@ -103,6 +105,7 @@ class _Agency:
         while True:
             progress = await self._client.progress(sent)
             if progress is not None and set(progress.recipients.values()) == {_STATUSES[-1]}:
+                self.done += 1
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -148,6 +151,7 @@ async def _play(
         gate.report(
             lost=sum(one.missing for one in played.values()),
             repeated=sum(one.repeated for one in played.values()),
+            unfinished=sum(one.sender in played for one in planned) - sum(one.done for one in played.values()),
             p50=percentile(latencies, 0.50),
             p99=percentile(latencies, 0.99),
         )
@@ -191,25 +195,36 @@ async def national(bench: Bench, agencies: int = AGENCIES) -> None:
     if sizes.national_warm_up:
         bench.say(f"W2: {sizes.national_warm_up} documents of {agencies} agencies, to warm up")
         await _round(rig, "w2-warm-up", sizes.national_warm_up, 0, sizes.part_seconds)
-    lost = 0.0
+    lost = unfinished = 0.0
     for number in range(sizes.national_rounds):
         # Turn and turn about, for a ledger that grows and a broker that warms up.
         for tracked in (False, True) if number % 2 == 0 else (True, False):
-            lost += await _as_fast_as_it_goes(bench, f"w2-{number}", tracked=tracked)
+            missing = await _as_fast_as_it_goes(bench, f"w2-{number}", tracked=tracked)
+            lost, unfinished = lost + missing[0], unfinished + missing[1]
     # On a cold broker the second round is the quicker one, whatever runs: that says nothing about the target.
     key, words = ("w2_tracker", "") if sizes.national_warm_up else ("w2_tracker_cold", ", on a cold broker")
     for quotient in ratios(measured.values("w2_tracked"), measured.values("w2")):
         measured.add(key, f"W2 with tracker ÷ without{words}", "×", quotient)
 
     if sizes.national_seconds:
-        lost += await _on_schedule(bench, _SHARE_OF_RATE * median(measured.values("w2")))
+        missing = await _on_schedule(bench, _SHARE_OF_RATE * median(measured.values("w2")))
+        lost, unfinished = lost + missing[0], unfinished + missing[1]
     measured.add("w2_lost", "W2 deliveries lost", "deliveries", lost)
-    if lost:
-        raise UnavailableError(f"{lost:.0f} deliveries of the national pattern did not come")
+    measured.add("w2_unfinished", "W2 documents without the last word of every recipient", "documents", unfinished)
+    if lost or unfinished:
+        raise UnavailableError(
+            f"of the national pattern {lost:.0f} deliveries did not come, nor the last word on {unfinished:.0f} documents"
+        )
 
 
-async def _as_fast_as_it_goes(bench: Bench, seed: str, *, tracked: bool) -> float:
-    """A round; how many deliveries were lost. Both rounds of a seed have the same plan, and other subjects."""
+def _missing(outcome: Outcome) -> tuple[float, float]:
+    """Deliveries that were lost, and documents of which a sender does not hold every last word."""
+    reports = outcome.reports.values()
+    return sum(one["lost"] for one in reports), sum(one["unfinished"] for one in reports)
+
+
+async def _as_fast_as_it_goes(bench: Bench, seed: str, *, tracked: bool) -> tuple[float, float]:
+    """A round; what is missing of it. Both rounds of a seed have the same plan, and other subjects."""
     rig, measured, count = bench.rig, bench.measured, bench.sizes.national_documents
     planned = list(pattern(count, rig.agencies, seed))
     deliveries = sum(len(one.recipients) for one in planned)
@@ -231,7 +246,6 @@ async def _as_fast_as_it_goes(bench: Bench, seed: str, *, tracked: bool) -> floa
             await rig.stop("tracker")
     disk = rig.disk_bytes() - disk
     seconds = max(report["seconds"] for report in outcome.reports.values())
-    lost = sum(report["lost"] for report in outcome.reports.values())
     if tracked:
         measured.add("w2_tracked", "W2 with the tracker", "documents/s", count / seconds)
     else:
@@ -245,7 +259,7 @@ async def _as_fast_as_it_goes(bench: Bench, seed: str, *, tracked: bool) -> floa
     # A broker that has just started uses several times as much: nothing is to be computed from that.
     name = "W2" if bench.sizes.national_warm_up else "W2 on a cold broker"
     measured.add_cpu(f"{name}, with the tracker" if tracked else name, outcome.cpu, count)
-    return lost
+    return _missing(outcome)
 
 
 async def _tracker_caught_up(bench: Bench) -> None:
@@ -257,8 +271,8 @@ async def _tracker_caught_up(bench: Bench) -> None:
         database.close()
 
 
-async def _on_schedule(bench: Bench, rate: float) -> float:
-    """The pattern at a fixed rate, for latencies; how many deliveries were lost."""
+async def _on_schedule(bench: Bench, rate: float) -> tuple[float, float]:
+    """The pattern at a fixed rate, for latencies; what is missing of it."""
     seconds = bench.sizes.national_seconds
     bench.say(f"W2: {rate:.0f} documents/s for {seconds:.0f} s")
     outcome = await _round(bench.rig, "w2-schedule", max(1, round(rate * seconds)), rate, bench.sizes.part_seconds)
@@ -266,4 +280,4 @@ async def _on_schedule(bench: Bench, rate: float) -> float:
         # Of the processes the slower one: their deliveries are not put together.
         value = max(report[name] for report in outcome.reports.values())
         bench.measured.add(f"w2_{name}", f"W2 delivery at a tenth of that rate, {name}", "ms", value)
-    return sum(report["lost"] for report in outcome.reports.values())
+    return _missing(outcome)

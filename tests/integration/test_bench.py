@@ -73,6 +73,7 @@ async def test_the_workloads_measure_what_the_report_tells() -> None:
         "bare", "large", "w5_core", "w4_busy", "w4_quiet", "w2", "w3_3", "w3_5_by_3", "idle", "w6_dispatch",
     } <= found.figures.keys()  # fmt: skip
     assert [0.0] == found.values("w2_lost")
+    assert [0.0] == found.values("w2_unfinished")
     both = zip(found.values("w2_tracked"), found.values("w2"), strict=True)
     assert [one / other for one, other in both] == found.values("w2_tracker_cold")
     assert TINY.national_rounds == len(found.values("w2_tracker_cold"))

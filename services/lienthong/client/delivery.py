@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from lienthong.client.documents import Document, File, Status, document_of, take_back_of
 from lienthong.client.history import History
@@ -143,6 +144,10 @@ class Delivery:
             raise ValueError(f"what it asks is impossible ({self.flags[0].value}), so there is no answer to it")
 
 
+_Word: TypeAlias = tuple[Delivery, Status, str, bool]
+"""What is said of a document: status, reason, and whether it was settled before."""
+
+
 class Settler:
     """Collects what is to be said of documents, and says it: stored and signed, many in one statement.
 
@@ -165,7 +170,7 @@ class Settler:
         self._thread = thread
         self._clock = clock
         self._hand_over = hand_over
-        self._settled: list[tuple[Delivery, Status, str, bool]] = []
+        self._settled: list[_Word] = []
         self._settled_any = asyncio.Event()
         self._closed = False
 
@@ -213,7 +218,7 @@ class Settler:
         finally:
             self._closed = True
 
-    async def _say(self, settled: Sequence[tuple[Delivery, Status, str, bool]]) -> None:
+    async def _say(self, settled: Sequence[_Word]) -> None:
         """Store it and hand it over; waits out a store that cannot be written."""
         places, acknowledgements = self._statements(settled)
         while True:
@@ -228,35 +233,30 @@ class Settler:
                 self._hand_over(acknowledgements)
                 return
 
-    def _statements(
-        self, settled: Sequence[tuple[Delivery, Status, str, bool]]
-    ) -> tuple[list[tuple[int, int, int]], list[Outgoing]]:
+    def _statements(self, settled: Sequence[_Word]) -> tuple[list[tuple[int, int, int]], list[Outgoing]]:
         """What is said, and of each document that it settles which of it says so, its lane and sequence number."""
-        together: dict[tuple[str, int, Status, str, bool], list[Delivery]] = {}
         places: list[tuple[int, int, int]] = []
         outgoing: list[Outgoing] = []
-        for delivery, status, reason, again in settled:
+        for words in _together(settled):
+            delivery, status, reason, again = words[0]
             if delivery.statement.kind is Kind.ACKNOWLEDGEMENT:
                 # It was asked by status 13, which is answered and otherwise not acknowledged.
                 outgoing += self._answers(delivery, status, reason)
                 places += [] if again else [(0, delivery.lane, delivery.sequence)]
                 continue
-            together.setdefault((delivery.sender, delivery.lane, status, reason, again), []).append(delivery)
-        for (sender, lane, status, reason, again), deliveries in together.items():
-            for at in range(0, len(deliveries), MAX_NAMED):
-                some = deliveries[at : at + MAX_NAMED]
+            for at in range(0, len(words), MAX_NAMED):
+                some = [one for one, *_ in words[at : at + MAX_NAMED]]
                 # One that the operator had handed over again may have been settled twice in a moment.
                 documents = list(dict.fromkeys(one.id for one in some))
                 first = some[0].statement
                 outgoing.append(
                     acknowledgement(
-                        self.agency, sender, first.thread, lane, first.priority, documents, status, reason,
-                        self._clock(), refers=documents if again else (),
+                        self.agency, delivery.sender, first.thread, delivery.lane, first.priority, documents, status,
+                        reason, self._clock(), refers=documents if again else (),
                     )
                 )  # fmt: skip
                 if not again:
-                    number = len(outgoing)
-                    places += [(number, lane, one.sequence) for one in some]
+                    places += [(len(outgoing), delivery.lane, one.sequence) for one in some]
         return places, outgoing
 
     def _answers(self, delivery: Delivery, status: Status, reason: str) -> list[Outgoing]:
@@ -272,6 +272,34 @@ class Settler:
                 self._clock(), refers=documents,
             )
         ]  # fmt: skip
+
+
+def _together(settled: Sequence[_Word]) -> list[list[_Word]]:
+    """The same said of several documents of one sender, to be signed as one statement; statements in order.
+
+    Every document's words are in the order in which they were said, for the last one counts: a word joins those
+    that say the same unless something else was said of its document since. What answers a take-back is alone, and
+    stands between all that was said before and after it.
+    """
+    statements: list[list[_Word]] = []
+    newest: dict[tuple[str, int, Status, str, bool], int] = {}
+    """Which statement says this."""
+    last: dict[bytes, int] = {}
+    """Which statement says something of this document, the last one that does."""
+    for word in settled:
+        delivery, status, reason, again = word
+        if delivery.statement.kind is Kind.ACKNOWLEDGEMENT:
+            statements.append([word])
+            newest.clear()
+            continue
+        key = (delivery.sender, delivery.lane, status, reason, again)
+        at = newest.get(key, -1)
+        if at < last.get(delivery.id, 0):
+            at = newest[key] = len(statements)
+            statements.append([])
+        statements[at].append(word)
+        last[delivery.id] = at
+    return statements
 
 
 def acknowledgement(
