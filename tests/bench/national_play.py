@@ -213,7 +213,7 @@ async def national(bench: Bench, agencies: int = AGENCIES) -> None:
     measured.add("w2_unfinished", "W2 documents without the last word of every recipient", "documents", unfinished)
     if lost or unfinished:
         raise UnavailableError(
-            f"of the national pattern {lost:.0f} deliveries did not come, nor the last word on {unfinished:.0f} documents"
+            f"of the national pattern {lost:.0f} deliveries did not come, nor {unfinished:.0f} documents' last word"
         )
 
 
