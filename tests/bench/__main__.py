@@ -66,7 +66,8 @@ def main() -> int:
     # A polite end must clear up as an interrupt does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sizes = QUICK if options.quick else FULL
-    before, measured = machine(), Measurements()
+    # Before the run: files may change while it goes on.
+    before, taking_part, measured = machine(), versions(), Measurements()
 
     def say(words: str) -> None:
         console.print(words, style="dim", highlight=False)
@@ -74,7 +75,7 @@ def main() -> int:
     try:
         asyncio.run(perform(programme(sizes), sizes, options.only, measured, say))
         measured.drop_empty()
-        findings = Findings(before, versions(), sizes, measured, judge(measured))
+        findings = Findings(before, taking_part, sizes, measured, judge(measured))
         plots = draw(measured, options.markdown.parent, options.markdown.stem)
         written = write(findings, plots, options.json, options.markdown)
     except OSError as error:

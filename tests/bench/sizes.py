@@ -170,6 +170,6 @@ QUICK = Sizes(
     profile_seconds=0.0,
     part_seconds=60.0,
     workload_seconds=100.0,
-    total_seconds=360.0,
+    total_seconds=300.0,
 )
-"""About two minutes; on a machine half as fast, or one that does something else as well, four."""
+"""Two to three minutes; on a machine half as fast up to five."""
