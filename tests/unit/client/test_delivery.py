@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from lienthong.client import Document, Status
 from lienthong.client.delivery import Delivery, Settler
+from lienthong.client.history import History
 from lienthong.client.rows import Outgoing
 from lienthong.client.store import Store
 from lienthong.kernel.statement import Kind, decode_statement, make_statement
@@ -47,6 +50,19 @@ class Recipient:
             redelivered=False, statement=self._statement, contents=(), size=0, _settler=self._settler,
         )  # fmt: skip
 
+    def take_back(self, *asked: Delivery) -> Delivery:
+        """Status 13 of G22: it asks for them back."""
+        ids = [one.id for one in asked]
+        statement = make_statement(
+            sender="G22", recipients=["H26"], thread=bytes(16), created=NOW, kind=Kind.ACKNOWLEDGEMENT,
+            body={"documents": ids, "status": "13", "reason": ""},
+        )  # fmt: skip
+        return Delivery(
+            id=bytes(31) + b"\xff", sender="G22", lane=1, sequence=255, position=255, accepted_at=NOW,
+            redelivered=False, statement=statement, contents=(), size=0, _settler=self._settler,
+            about=[cast("History", SimpleNamespace(id=one)) for one in ids],
+        )  # fmt: skip
+
     async def say(self, words: Sequence[tuple[Delivery, Status]]) -> list[tuple[str, list[bytes]]]:
         """Say all of it in a moment; what was signed, in order: status and documents."""
         for delivery, status in words:
@@ -79,6 +95,16 @@ async def test_the_last_word_on_a_document_is_said_last(tmp_path: Path, thread: 
         store.close()
     assert [status for status, documents in said if second.id in documents] == ["01", "05", "06"]
     assert said[0] == ("01", [first.id, second.id])
+
+
+async def test_what_was_said_before_a_take_back_was_agreed_to_is_said_before(thread: ThreadPoolExecutor) -> None:
+    """And what was said afterwards, although it is the same, after it."""
+    recipient = Recipient(Unstored(), thread)
+    first, second = recipient.document(1), recipient.document(2)
+    said = await recipient.say(
+        [(first, Status.ACCEPTED), (recipient.take_back(first), Status.AGREED), (second, Status.ACCEPTED)]
+    )
+    assert [("03", [first.id]), ("15", [first.id]), ("03", [second.id])] == said
 
 
 @given(words=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(STATUSES)), max_size=30))
